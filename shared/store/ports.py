@@ -27,8 +27,11 @@ class GuardedWrite:
 
 
 class GuardedStore(Protocol):
-    """One collection of guarded documents. All methods raise `TransientError` when the store
-    can't be reached or the outcome is unknown; reading again tells."""
+    """One collection of guarded documents.
+
+    All methods raise `TransientError` when the store can't be reached or the outcome is unknown;
+    reading again tells.
+    """
 
     async def read(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """The documents found, by id."""
