@@ -1,0 +1,1 @@
+"""What runs the platform: laptop stack, stand-in platforms, containers, monitoring."""
