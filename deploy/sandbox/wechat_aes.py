@@ -6,7 +6,6 @@ Source: WeChat "Message encryption and decryption".
 from __future__ import annotations
 
 import base64
-import binascii
 
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -45,7 +44,7 @@ class Envelope:
         """
         try:
             sealed = base64.b64decode(encrypt, validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise EnvelopeError("Encrypt is not base64") from error
         if not sealed or len(sealed) % _AES_BLOCK:
             raise EnvelopeError("the ciphertext is no whole number of blocks")
