@@ -52,7 +52,7 @@ class Counts:
     sent: int = 0  # HTTP requests, with copies, re-sends and forgeries
     acknowledged: int = 0  # answered as the protocol wants
     rejected: int = 0  # answered with 4xx, or with something the platform can't read
-    unanswered: int = 0  # no answer in time, no connection, or 5xx
+    unanswered: int = 0  # no answer in time, no connection, 5xx or 429
     retried: int = 0  # requests that were re-sends
     duplicated: int = 0  # requests that were parallel copies
     forged: int = 0  # requests that were forged

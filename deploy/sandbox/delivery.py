@@ -16,7 +16,7 @@ import httpx
 
 from deploy.sandbox.actions import Counts
 
-_REJECTED_FROM, _FAILED_FROM = 400, 500
+_REJECTED_FROM, _THROTTLED, _FAILED_FROM = 400, 429, 500
 
 
 class Verdict(StrEnum):
@@ -47,6 +47,7 @@ class Patience:
     seconds: float
     pauses: tuple[float, ...]
     retry_on_5xx: bool = True
+    honour_retry_after: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +89,15 @@ async def deliver(client: httpx.AsyncClient, push: Push) -> Outcome:
 
 async def _attempt_all(client: httpx.AsyncClient, push: Push, *, copy: int) -> Outcome:
     counts = Counts()
-    verdict, status = Verdict.UNANSWERED, 0
+    verdict, status, retry_after_s = Verdict.UNANSWERED, 0, 0.0
     pauses = () if push.forged else push.patience.pauses
     for attempt in range(len(pauses) + 1):
         if attempt:
-            await asyncio.sleep(pauses[attempt - 1])
+            await asyncio.sleep(max(pauses[attempt - 1], retry_after_s))
         request = push.requests[min(attempt, len(push.requests) - 1)]
-        verdict, status = await _attempt(client, push, request)
+        verdict, response = await _attempt(client, push, request)
+        status = response.status_code if response is not None else 0
+        retry_after_s = _retry_after(response) if push.patience.honour_retry_after else 0.0
         counts.retried += bool(attempt)
         _count(counts, push, verdict, copy=copy)
         lost = attempt < push.lost_answers and attempt < len(pauses)
@@ -121,7 +124,14 @@ def _resend(verdict: Verdict, patience: Patience) -> bool:
     return verdict is Verdict.UNANSWERED
 
 
-async def _attempt(client: httpx.AsyncClient, push: Push, request: Request) -> tuple[Verdict, int]:
+def _retry_after(response: httpx.Response | None) -> float:
+    asked = response.headers.get("retry-after", "") if response is not None else ""
+    return float(asked) if asked.isdecimal() else 0.0
+
+
+async def _attempt(
+    client: httpx.AsyncClient, push: Push, request: Request
+) -> tuple[Verdict, httpx.Response | None]:
     response: httpx.Response | None = None
     with contextlib.suppress(httpx.HTTPError, TimeoutError):
         async with asyncio.timeout(push.patience.seconds):
@@ -133,10 +143,13 @@ async def _attempt(client: httpx.AsyncClient, push: Push, request: Request) -> t
                 content=request.body,
             )
     if response is None:
-        return Verdict.UNANSWERED, 0
-    if response.status_code >= _FAILED_FROM:
-        return Verdict.UNAVAILABLE, response.status_code
+        return Verdict.UNANSWERED, None
+    return _read(response, push), response
+
+
+def _read(response: httpx.Response, push: Push) -> Verdict:
+    if response.status_code >= _FAILED_FROM or response.status_code == _THROTTLED:
+        return Verdict.UNAVAILABLE
     if response.status_code >= _REJECTED_FROM or not response.is_success:
-        return Verdict.REJECTED, response.status_code
-    good = push.judge(response.content)
-    return (Verdict.ACKNOWLEDGED if good else Verdict.MALFORMED), response.status_code
+        return Verdict.REJECTED
+    return Verdict.ACKNOWLEDGED if push.judge(response.content) else Verdict.MALFORMED

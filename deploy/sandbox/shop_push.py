@@ -53,7 +53,9 @@ class ShopPusher:
             name=message_id,
             requests=[request],
             judge=lambda _answer: True,  # any 2xx
-            patience=Patience(self._shop.patience_s, self._shop.retry_delays_s),
+            patience=Patience(
+                self._shop.patience_s, self._shop.retry_delays_s, honour_retry_after=True
+            ),
             copies=action.copies,
             lost_answers=action.lost_answers,
             forged=action.forge is not None,

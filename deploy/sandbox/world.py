@@ -128,6 +128,10 @@ class World:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def settle(self) -> None:
+        """Wait until what was left for later has happened."""
+        await asyncio.gather(*self._tasks)
+
     async def close(self) -> None:
         """Stop pushing and close the books."""
         for task in tuple(self._tasks):
