@@ -1,1 +1,1 @@
-"""What runs the platform: laptop stack, stand-in platforms, containers, monitoring."""
+"""What runs the platform: the laptop stack, the platforms' sandbox, containers, monitoring."""

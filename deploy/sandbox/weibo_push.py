@@ -62,7 +62,8 @@ class WeiboPusher:
             raise UnknownActionError(f"Weibo pushes no {action.kind!r}")
         data = {"subtype": subtype}
         if action.kind in ("scan", "scan_follow"):
-            data |= {"key": f"QR_LIMIT_SCENE_{action.key}", "ticket": sha1_of_sorted(action.key)}
+            scene = "QR_LIMIT_SCENE" if action.key.isdecimal() else "QR_LIMIT_STR_SCENE"
+            data |= {"key": f"{scene}_{action.key}", "ticket": sha1_of_sorted(action.key)}
         elif action.kind in ("click", "view"):
             data |= {"key": action.key}
         text = action.text or _EVENT_TEXT.get(action.kind, "事件消息")
