@@ -248,5 +248,8 @@ async def test_what_the_platform_does_not_push_is_an_error_of_the_caller(stage: 
         {"account": SERVICE, "kind": "teleport", "fan": "o1"},
         {"account": "gh_nobody", "kind": "text", "fan": "o1"},
         {"account": SERVICE, "kind": "text", "colour": "red"},
+        {"account": WEIBO, "kind": "text", "fan": "no-number"},
     ):
         assert (await stage.client.post("/_story/send", json=action)).status_code == 400
+        batch = {"actions": [action]}
+        assert (await stage.client.post("/_story/batch", json=batch)).status_code == 400
