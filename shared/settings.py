@@ -149,7 +149,7 @@ class ServiceSettings(BaseSettings):
         PositiveFloat, Field(description="seconds for each part of an orderly stop")
     ] = 20.0
     watchdog_stuck_s: Annotated[
-        PositiveFloat, Field(description="seconds without progress after which the process ends")
+        float, Field(ge=5, description="seconds without progress after which the process ends")
     ] = 60.0
 
     @field_validator("staff_tokens")

@@ -7,6 +7,7 @@ token, among staff routes only, and no other path ever reaches a staff route.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -36,6 +37,7 @@ from shared.web.protocol import REFUSALS
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNMATCHED = "unmatched"
+_SEGMENT = re.compile(r"/[A-Za-z0-9_-]+")
 TRACE = "trace"
 """Where `scope["state"]` keeps the request's `Trace`, for routes but not for the hot path."""
 
@@ -65,8 +67,8 @@ class Shell:
     ) -> None:
         self._staff, self._public = split_routes(routes)
         for prefix in raw_routes:
-            if is_staff_path(prefix) or prefix.count("/") != 1 or not prefix.startswith("/"):
-                raise ValueError(f"{prefix}: a raw route is one segment, and not {prefix!r}")
+            if is_staff_path(prefix) or prefix in PROBES or not _SEGMENT.fullmatch(prefix):
+                raise ValueError(f"{prefix}: a raw route is one public segment, such as /wechat")
         self._raw = dict(raw_routes)
         self._gate = TokenGate(settings.staff_tokens)
         self._health = health
