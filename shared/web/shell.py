@@ -10,8 +10,8 @@ import asyncio
 import re
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from prometheus_client import Counter, Histogram
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Match, Route
@@ -77,13 +77,14 @@ class Shell:
         self._in_flight = 0
         meter.gauge(metrics.HTTP_IN_FLIGHT).set_function(lambda: self._in_flight)
         self._requests = meter.counter(metrics.HTTP_REQUESTS)
-        self._seconds = meter.histogram(metrics.HTTP_SECONDS)
+        seconds = meter.histogram(metrics.HTTP_SECONDS)
+        self._durations: dict[str, Histogram] = {}
         self._refusals = meter.counter(metrics.HTTP_REFUSED)
         for reason in REFUSALS:
             self._refusals.labels(reason)
         for route in (*self._raw, *(r.path for r in (*self._staff, *self._public)), UNMATCHED):
-            self._seconds.labels(route)
-        self._counters: dict[tuple[str, str, int], Any] = {}
+            self._durations[route] = seconds.labels(route)
+        self._counters: dict[tuple[str, str, int], Counter] = {}
 
     @property
     def in_flight(self) -> int:
@@ -194,7 +195,7 @@ class Shell:
         if counter is None:
             counter = self._counters[key] = self._requests.labels(key[0], key[1], str(status))
         counter.inc()
-        self._seconds.labels(route).observe(seconds)
+        self._durations[route].observe(seconds)
         caller = scope["state"].get(PRINCIPAL) if "state" in scope else None
         if caller is not None:
             self._log.info(

@@ -311,18 +311,23 @@ async def test_readiness_names_what_is_missing_and_recovers(
         if broken:
             await asyncio.Event().wait()
 
+    async def partitions() -> bool:
+        return not broken
+
     async def well() -> None: ...
 
-    service = service_with(readiness={"store": store, "log": log, "model": well})
+    checks = {"store": store, "log": log, "model": well, "partitions": partitions}
+    service = service_with(readiness=checks)
     async with client_of(service) as client:
         answer = await client.get("/readyz")
         assert answer.status_code == 503
         told = answer.json()
-        assert told["missing"] == ["log", "store"]
+        assert told["missing"] == ["log", "partitions", "store"]
         assert told["dependencies"] == {
             "store": "ConnectionRefusedError",
             "log": "no answer in 0.05 s",
             "model": "ok",
+            "partitions": "not well",
         }
         assert CANARY not in answer.text
         up = service.meter.registry.get_sample_value
