@@ -178,7 +178,7 @@ def test_a_head_that_does_not_end_is_cut(run: Run, said: bytes) -> None:
             started = time.monotonic()
             client.say(said)
             heard = await client.everything()
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 5
             assert b" 408 " in heard
             assert refused(service, "head_too_slow") == 1
 
@@ -197,7 +197,7 @@ def test_a_client_that_sends_a_byte_now_and_then_is_cut_all_the_same(run: Run) -
                 client.say(bytes([byte]))
                 await asyncio.wait({heard}, timeout=0.02)
             assert b" 408 " in await heard
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 5
 
     run(scenario)
 
@@ -210,7 +210,7 @@ def test_a_body_that_does_not_end_is_cut(run: Run) -> None:
             started = time.monotonic()
             client.say(b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nhalf")
             await client.everything()
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 5
             assert refused(service, "body_too_slow") == 1
             await until(lambda: service.asgi.in_flight == 0)
 

@@ -81,7 +81,7 @@ async def test_work_that_is_stuck_is_found_while_the_loop_turns() -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     watchdog = Watchdog(
-        0.5,
+        5.0,
         Meter(),
         progress={"idle": lambda: None, "runner": lambda: 60.0},
         end=lambda _code: loop.call_soon_threadsafe(ended.set),
@@ -96,7 +96,7 @@ async def test_work_that_is_stuck_is_found_while_the_loop_turns() -> None:
 
 async def test_a_loop_that_turns_is_left_alone_and_its_lag_is_measured() -> None:
     meter = Meter()
-    watchdog = Watchdog(1.0, meter, end=lambda _code: pytest.fail("ended"))
+    watchdog = Watchdog(5.0, meter, end=lambda _code: pytest.fail("ended"))
     watchdog.start()
     async with asyncio.timeout(PATIENCE_S):
         while (meter.registry.get_sample_value("fan_event_loop_lag_seconds_count") or 0) < 4:
@@ -110,7 +110,7 @@ async def test_a_progress_that_raises_ends_nothing_and_is_told_once() -> None:
     def raises() -> float:
         raise RuntimeError
 
-    watchdog = Watchdog(1.0, meter, {"runner": raises}, end=lambda _code: pytest.fail("ended"))
+    watchdog = Watchdog(5.0, meter, {"runner": raises}, end=lambda _code: pytest.fail("ended"))
     with capture_logs() as lines:
         watchdog.start()
         async with asyncio.timeout(PATIENCE_S):
