@@ -1,0 +1,1 @@
+"""What every service uses and that knows no service."""

@@ -1,0 +1,113 @@
+"""What a service supplies to the runner: pure decisions about one kind of document.
+
+No I/O package is imported here, so that handlers stay free of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from shared.events.base import Event
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One validated record: the event and where it came from."""
+
+    event: Event
+    id: str
+    """`ce_id`."""
+    source: str
+    """`ce_source`; ids are unique within it."""
+    topic: str
+    partition: int
+    offset: int
+    traceparent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """An event to publish with the state change, and what caused it.
+
+    The runner derives its id from (cause, type, record key, its place among the cause's effects).
+    """
+
+    event: Event
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision(Generic[S]):
+    """What a fact does to a document: its new state and what that announces."""
+
+    state: S
+    events: tuple[Event, ...] = ()
+    """Announced with the fact as their cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[S]):
+    """What something other than a record (time, a call's result) does to a document."""
+
+    state: S
+    announcements: tuple[Announcement, ...] = ()
+
+
+class Documents(Protocol[S]):
+    """How the state of one loop is kept: the collection, the codec and the loop's name.
+
+    A document may be written by several loops of a service; each writes only the fields that its
+    own `dump` names, and reads all of them.
+    """
+
+    @property
+    def collection(self) -> str:
+        """The collection's name."""
+
+    @property
+    def loop(self) -> str:
+        """Names this loop's bookkeeping in the document: letters and underscores only."""
+
+    def load(self, fields: Mapping[str, Any]) -> S:
+        """State from a stored document's fields; an empty mapping is a document never seen."""
+
+    def dump(self, state: S) -> dict[str, Any]:
+        """The fields this loop owns, as BSON values, always with the same names.
+
+        The names `_id`, `v` and `l` belong to the runner. None stores null.
+        """
+
+
+class Handler(Documents[S], Protocol[S]):
+    """What one consumer group does with the records of one topic.
+
+    `decide` is pure: time comes from the event, randomness from the state. An exception out of
+    `decide` sets that one record aside (`handler_raised`, or the reason of a `PermanentError`); a
+    `TransientError` makes the runner try the batch again later.
+    """
+
+    @property
+    def types(self) -> frozenset[type[Event]]:
+        """The events that matter here; all others are skipped and counted."""
+
+    def document_id(self, event: Event) -> str | None:
+        """The document that this event changes; None skips the event."""
+
+    def decide(self, state: S, fact: Fact) -> Decision[S]:
+        """The document's next state. Called once for each fact that is new to the document."""
+
+    async def before(self, facts: Sequence[Fact]) -> None:
+        """Prepare a batch, before `decide`: score its texts at once, refresh a list of rules.
+
+        May raise `TransientError`; must not fail because of one record.
+        """
+
+    async def after(self, facts: Sequence[Fact]) -> None:
+        """Follow up, after the state is durable and before the offsets are committed.
+
+        Called for repeated facts too (a crash may have come before it), so it must be idempotent.
+        """

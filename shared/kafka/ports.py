@@ -1,0 +1,32 @@
+"""The log as writers see it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from shared.events.envelope import Headers
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingRecord:
+    """A record to produce; `topic` without the deployment's prefix."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: Headers
+    partition: int | None = None
+
+
+class Publisher(Protocol):
+    """Produces with `acks=all`."""
+
+    async def publish(self, records: Sequence[OutgoingRecord]) -> None:
+        """Return when all are acknowledged, in the order given within a partition.
+
+        Raises:
+            TransientError: not all were acknowledged within the publisher's deadline. Some may
+                still arrive; producing them again has the same ids.
+        """

@@ -1,0 +1,85 @@
+"""The store as the runner sees it. `shared.testing.memory_store` implements it without a server.
+
+A guarded document has the fields `_id`, `v` (its version, 1 at the insert) and `l` (one entry of
+bookkeeping for each loop), beside the state's own fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+DOCUMENT_LIMIT_BYTES = 1_048_576
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedWrite:
+    """Set `fields` and raise the version, if the document still has the version that was read.
+
+    `read_version` 0 means that the document was not there: it is inserted, and the write is lost
+    if it exists by now. A document is never removed, only emptied, so nothing rises again.
+    """
+
+    id: str
+    read_version: int
+    fields: Mapping[str, Any]
+
+
+class GuardedStore(Protocol):
+    """One collection of guarded documents.
+
+    All methods raise `TransientError` when the store can't be reached or the outcome is unknown;
+    reading again tells.
+    """
+
+    async def read(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """The documents found, by id."""
+
+    async def write(self, writes: Sequence[GuardedWrite]) -> set[str]:
+        """Write all that still have the version read; answers the ids that lost.
+
+        One unordered bulk with `w=majority`, `j=true`. A write that the store refuses for itself
+        (too large) must not spoil the others.
+        """
+
+    async def oversized(self, writes: Sequence[GuardedWrite]) -> set[str]:
+        """Ids whose fields would pass `DOCUMENT_LIMIT_BYTES`. Pure computation, no I/O."""
+
+    def pending(
+        self, loop: str, topic: str, partitions: Sequence[int]
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Documents of this loop with announcements left, last written for these partitions.
+
+        Partition -1 stands for documents that no partition owns.
+        """
+
+
+class PartitionBooks(Protocol):
+    """Durable counts of what a group skipped, one document a (group, epoch, topic, partition)."""
+
+    async def load(self, group: str, epoch: str, topic: str, partition: int) -> tuple[int, int]:
+        """(offset up to which skips are counted, exclusive; records skipped). (-1, 0) if new."""
+
+    async def save(
+        self,
+        group: str,
+        epoch: str,
+        topic: str,
+        partition: int,
+        *,
+        start: int,
+        upto: int,
+        skipped: int,
+    ) -> None:
+        """Raise both; a lower `upto` than stored changes nothing (a zombie's write)."""
+
+
+class Leases(Protocol):
+    """Named leases, so that one process at a time does what must not be done twice at once."""
+
+    async def acquire(self, name: str, holder: str, seconds: float, now: float) -> bool:
+        """Take or renew the lease; false while another holder's has not expired."""
+
+    async def release(self, name: str, holder: str) -> None:
+        """Give it back early."""
