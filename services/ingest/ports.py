@@ -5,10 +5,11 @@ The log and the store come through `shared.kafka.ports` and `shared.store.ports`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from services.ingest.domain.articles import Found
 from services.ingest.domain.incoming import Incoming
 from services.ingest.domain.refusals import Refusal
 
@@ -43,3 +44,29 @@ class Door(Protocol):
 
     def read(self, request: Request, now: float) -> Incoming | Refusal:
         """Check a push and tell which event it is; nothing is published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of an article's comments, the newest first."""
+
+    total: int
+    comments: tuple[Found, ...]
+
+
+class Comments(Protocol):
+    """The comments of one account's articles."""
+
+    async def read_page(self, article: str, index: int, begin: int) -> Page | str:
+        """Return a page that leaves out `begin` comments; or a bounded word, why there is none."""
+
+
+class ArticleIndex(Protocol):
+    """Finds the articles that are to be read."""
+
+    async def find_due(self, accounts: Sequence[str], now_ms: int, limit: int) -> Sequence[str]:
+        """Return ids of documents whose next reading is due, the longest due first.
+
+        Raises:
+            TransientError: the store can't be reached.
+        """
