@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from services.ingest.handlers.comments import ELSEWHERE, Polled, Poller
@@ -29,6 +29,7 @@ class CommentLoop:
         poller: reads one.
         accounts: the gh_ ids of the accounts to read.
         metrics: ingest's.
+        prepare: makes the store ready, before the first reading.
         clock: Unix seconds.
     """
 
@@ -39,12 +40,14 @@ class CommentLoop:
         *,
         accounts: Sequence[str],
         metrics: IngestMetrics,
+        prepare: Callable[[], Awaitable[object]] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._index = index
         self._poller = poller
         self._accounts = tuple(accounts)
         self._metrics = metrics
+        self._prepare = prepare
         self._clock = clock
         self._log = get_logger(__name__)
 
@@ -52,6 +55,9 @@ class CommentLoop:
         """Read until cancelled; the store's failures are waited out."""
         while True:
             try:
+                if self._prepare is not None:
+                    await self._prepare()
+                    self._prepare = None
                 await self.run_once()
             except TransientError as error:
                 self._metrics.poll(STORE_UNAVAILABLE)

@@ -36,8 +36,8 @@ from shared.web.body import (
     send_response,
 )
 from shared.web.errors import HttpError, parse_json, unavailable
+from shared.web.limits import BODY_DEADLINE_S, BODY_LIMIT_BYTES
 
-BODY_LIMIT_BYTES: Final = 64 * 1024
 LOG_EVERY_S: Final = 10.0
 """One reason at one address is logged once in this time, and counted always."""
 _MOST_QUERY_FIELDS: Final = 16
@@ -74,6 +74,7 @@ class Webhooks:
         publisher: of `fan-events.v1`.
         metrics: ingest's.
         clock: Unix seconds.
+        body_deadline_s: within which a body must be whole.
     """
 
     def __init__(
@@ -84,12 +85,14 @@ class Webhooks:
         publisher: Publisher,
         metrics: IngestMetrics,
         clock: Callable[[], float] = time.time,
+        body_deadline_s: float = BODY_DEADLINE_S,
     ) -> None:
         self._platform = platform
         self._doors = dict(doors)
         self._publisher = publisher
         self._metrics = metrics
         self._clock = clock
+        self._body_deadline_s = body_deadline_s
         self._log = get_logger(__name__)
         self._logged_at: dict[tuple[str, Refusal], float] = {}
 
@@ -119,7 +122,9 @@ class Webhooks:
         if content_type and not _is_one_of(content_type, door.content_types):
             self._refuse(Refusal.CONTENT_TYPE, name)
         try:
-            body = await read_body(scope, receive, limit=BODY_LIMIT_BYTES)
+            body = await read_body(
+                scope, receive, limit=BODY_LIMIT_BYTES, deadline_s=self._body_deadline_s
+            )
         except BodyError as error:
             self._count(_BODY_REFUSALS.get(type(error), Refusal.MALFORMED), name)
             raise

@@ -46,6 +46,7 @@ from pydantic import (
 
 from shared.platforms import standard_webhooks
 from shared.platforms.wechat.crypto import MessageCipher
+from shared.settings import SettingsError
 
 WECHAT_BASE_URL: Final = "https://api.weixin.qq.com"
 WEIBO_BASE_URL: Final = "https://m.api.weibo.com"
@@ -70,8 +71,8 @@ def _require_http(url: str) -> str:
 BaseUrl = Annotated[str, AfterValidator(_require_http)]
 
 
-class AccountsFileError(ValueError):
-    """The accounts file can't be used; the message lists every fault, a line each."""
+class AccountsFileError(SettingsError):
+    """The accounts file can't be used; each of its problems names file, line and field."""
 
 
 class _Entry(BaseModel):
@@ -198,7 +199,7 @@ def parse_accounts(
                     include_url=False, include_input=False, include_context=False
                 )
             ]
-    raise AccountsFileError("\n".join(faults)) from None
+    raise AccountsFileError(*faults) from None
 
 
 def _resolve(

@@ -47,7 +47,7 @@ def id_of_own(platform: str, account: str, kind: str, own_id: str) -> str:
     return stable_id(platform, account, kind, own_id[:_LONGEST_OWN_ID], len(own_id))
 
 
-def id_of_content(  # noqa: PLR0917 - the parts in the order they are hashed
+def id_of_content(
     platform: str, account: str, sender: str, time: str, kind: str, key: str, content: Fields
 ) -> str:
     """Return the id of what the platform does not name."""

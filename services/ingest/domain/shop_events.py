@@ -33,7 +33,7 @@ OwnIds = Mapping[tuple[str, str], str]
 
 
 class _About(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
 
     platform: Platform
     account: str
@@ -41,7 +41,7 @@ class _About(BaseModel):
 
 
 class _Purchase(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
 
     order_id: str
     amount_minor: int
