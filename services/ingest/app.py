@@ -32,6 +32,7 @@ from services.ingest.handlers.wechat_door import WeChatDoor
 from services.ingest.handlers.weibo_door import WeiboDoor
 from services.ingest.loops import CommentLoop
 from services.ingest.metrics import IngestMetrics
+from services.ingest.ports import Observer
 from services.ingest.routes import Webhooks, article_routes
 from services.ingest.settings import IngestSettings
 from shared.errors import TransientError
@@ -91,14 +92,14 @@ def create_app(settings: IngestSettings, environment: Mapping[str, str] = os.env
             every_s=settings.comment_poll_every_s,
         ),
         accounts=[account.original_id for account in polled],
-        metrics=metrics,
+        observer=metrics,
         prepare=prepare_store,
     )
     return Service(
         settings,
         routes=article_routes(article_adder(accounts, store)),
         raw_routes=webhook_routes(
-            accounts, publisher=session.publisher, metrics=metrics, nonces=settings.nonce_bindings
+            accounts, publisher=session.publisher, observer=metrics, nonces=settings.nonce_bindings
         ),
         readiness={
             "kafka": _well(session.reachable),
@@ -120,7 +121,7 @@ def webhook_routes(
     accounts: Accounts,
     *,
     publisher: Publisher,
-    metrics: IngestMetrics,
+    observer: Observer,
     nonces: int,
     clock: Callable[[], float] = time.time,
 ) -> dict[str, ASGIApp]:
@@ -129,7 +130,7 @@ def webhook_routes(
     Args:
         accounts: of the deployment.
         publisher: of `fan-events.v1`.
-        metrics: ingest's.
+        observer: counts.
         nonces: see `IngestSettings.nonce_bindings`.
         clock: Unix seconds.
     """
@@ -143,7 +144,7 @@ def webhook_routes(
     shops = {shop.name: ShopDoor(shop, own_ids) for shop in accounts.shops}
 
     def webhooks(platform: str, doors: Mapping[str, WeChatDoor | WeiboDoor | ShopDoor]) -> Webhooks:
-        return Webhooks(platform, doors, publisher=publisher, metrics=metrics, clock=clock)
+        return Webhooks(platform, doors, publisher=publisher, observer=observer, clock=clock)
 
     return {
         "/wechat": webhooks("wechat", wechat),

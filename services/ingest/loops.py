@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from services.ingest.handlers.comments import ELSEWHERE, Polled, Poller
-from services.ingest.metrics import IngestMetrics
-from services.ingest.ports import ArticleIndex
+from services.ingest.ports import ArticleIndex, Observer
 from shared.errors import TransientError
 from shared.observe.logs import get_logger
 
@@ -28,7 +27,7 @@ class CommentLoop:
         index: finds the articles that are due.
         poller: reads one.
         accounts: the gh_ ids of the accounts to read.
-        metrics: ingest's.
+        observer: counts.
         prepare: makes the store ready, before the first reading.
         clock: Unix seconds.
     """
@@ -39,14 +38,14 @@ class CommentLoop:
         poller: Poller,
         *,
         accounts: Sequence[str],
-        metrics: IngestMetrics,
+        observer: Observer,
         prepare: Callable[[], Awaitable[object]] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._index = index
         self._poller = poller
         self._accounts = tuple(accounts)
-        self._metrics = metrics
+        self._observer = observer
         self._prepare = prepare
         self._clock = clock
         self._log = get_logger(__name__)
@@ -60,7 +59,7 @@ class CommentLoop:
                     self._prepare = None
                 await self.run_once()
             except TransientError as error:
-                self._metrics.poll(STORE_UNAVAILABLE)
+                self._observer.poll(STORE_UNAVAILABLE)
                 self._log.warning("ingest.comments.store_unavailable", exc_info=error)
                 await asyncio.sleep(BACKOFF_S)
             else:
@@ -88,8 +87,8 @@ class CommentLoop:
         return len(due)
 
     def _tell(self, doc_id: str, polled: Polled) -> None:
-        self._metrics.poll(polled.outcome)
-        self._metrics.comments(polled.published)
+        self._observer.poll(polled.outcome)
+        self._observer.comments(polled.published)
         if polled.published or polled.malformed:
             self._log.info(
                 "ingest.comments.read",

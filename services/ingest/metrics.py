@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from services.ingest.domain.refusals import Refusal
+from services.ingest.ports import GREETED, TAKEN
 from shared.observe.metrics import Meter, Metric
 
 PLATFORMS: Final = ("wechat", "weibo", "shop")
-TAKEN: Final = "taken"
-GREETED: Final = "greeted"
 
 WEBHOOKS: Final = Metric(
     "fan_webhooks_total",
@@ -37,7 +36,7 @@ INGEST_METRICS: Final = (WEBHOOKS, WEBHOOK_EVENTS, COMMENT_POLLS, COMMENTS)
 
 
 class IngestMetrics:
-    """Ingest's counters, made in one registry."""
+    """Ingest's counters, made in one registry; a `services.ingest.ports.Observer`."""
 
     def __init__(self, meter: Meter) -> None:
         webhooks = meter.counter(WEBHOOKS)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from services.ingest.domain.articles import Found
 from services.ingest.domain.incoming import Incoming
@@ -70,3 +70,25 @@ class ArticleIndex(Protocol):
         Raises:
             TransientError: the store can't be reached.
         """
+
+
+TAKEN: Final = "taken"
+"""The outcome of a push that the log has acknowledged; other outcomes are refusals' words."""
+GREETED: Final = "greeted"
+"""The outcome of a verified address."""
+
+
+class Observer(Protocol):
+    """Is told what happened; counts it."""
+
+    def webhook(self, platform: str, outcome: str) -> None:
+        """A webhook request ended; `outcome` is taken, greeted or a refusal's word."""
+
+    def event(self, event_type: str) -> None:
+        """The log acknowledged an event that a webhook told."""
+
+    def poll(self, outcome: str) -> None:
+        """An article's comments were read; `outcome` is bounded."""
+
+    def comments(self, count: int) -> None:
+        """The log acknowledged comments that were found."""

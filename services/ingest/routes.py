@@ -21,8 +21,7 @@ from starlette.types import Receive, Scope, Send
 from services.ingest.domain.refusals import Refusal
 from services.ingest.handlers.articles import AddArticle
 from services.ingest.handlers.webhooks import Taken, receive_push
-from services.ingest.metrics import GREETED, TAKEN, IngestMetrics
-from services.ingest.ports import Door, Request
+from services.ingest.ports import GREETED, TAKEN, Door, Observer, Request
 from shared.errors import TransientError
 from shared.kafka.ports import Publisher
 from shared.observe.logs import get_logger
@@ -72,7 +71,7 @@ class Webhooks:
         platform: `wechat`, `weibo` or `shop`: a label.
         doors: by name.
         publisher: of `fan-events.v1`.
-        metrics: ingest's.
+        observer: counts.
         clock: Unix seconds.
         body_deadline_s: within which a body must be whole.
     """
@@ -83,14 +82,14 @@ class Webhooks:
         doors: Mapping[str, Door],
         *,
         publisher: Publisher,
-        metrics: IngestMetrics,
+        observer: Observer,
         clock: Callable[[], float] = time.time,
         body_deadline_s: float = BODY_DEADLINE_S,
     ) -> None:
         self._platform = platform
         self._doors = dict(doors)
         self._publisher = publisher
-        self._metrics = metrics
+        self._observer = observer
         self._clock = clock
         self._body_deadline_s = body_deadline_s
         self._log = get_logger(__name__)
@@ -133,8 +132,8 @@ class Webhooks:
         outcome = await receive_push(door, request, self._publisher, self._clock())
         if not isinstance(outcome, Taken):
             self._refuse(outcome, name)
-        self._metrics.webhook(self._platform, TAKEN)
-        self._metrics.event(type(outcome.incoming.event).__name__)
+        self._observer.webhook(self._platform, TAKEN)
+        self._observer.event(type(outcome.incoming.event).__name__)
         content_type, reply = door.reply
         await send_response(send, 200, reply, ((b"content-type", content_type),))
 
@@ -143,7 +142,7 @@ class Webhooks:
         echo = door.greet(request, self._clock())
         if isinstance(echo, Refusal):
             self._refuse(echo, name)
-        self._metrics.webhook(self._platform, GREETED)
+        self._observer.webhook(self._platform, GREETED)
         await send_response(send, 200, echo, _TEXT)
 
     def _read_query(self, raw: bytes, name: str) -> Mapping[str, str]:
@@ -161,7 +160,7 @@ class Webhooks:
         raise HttpError(status, refusal.value, headers=headers)
 
     def _count(self, refusal: Refusal, name: str) -> None:
-        self._metrics.webhook(self._platform, refusal.value)
+        self._observer.webhook(self._platform, refusal.value)
         now = time.monotonic()
         if now - self._logged_at.get((name, refusal), float("-inf")) >= LOG_EVERY_S:
             self._logged_at[name, refusal] = now

@@ -19,7 +19,7 @@ from shared.testing.memory_log import MemoryPublisher
 from shared.testing.memory_store import MemoryGuardedStore
 from shared.web.limits import Limits
 from shared.web.service import Service
-from tests.unit.services.ingest.doors import NOW, SHOP, WECHAT_ACCOUNT, WEIBO_ACCOUNT
+from tests.support.platform_pushes import NOW, SHOP, WECHAT_ACCOUNT, WEIBO_ACCOUNT
 
 STAFF_TOKEN = "a-staff-token-of-operations"
 VIEWER_TOKEN = "a-staff-token-of-a-viewer"
@@ -61,7 +61,7 @@ class Edge:
             raw_routes=webhook_routes(
                 accounts,
                 publisher=self.publisher,
-                metrics=IngestMetrics(meter),
+                observer=IngestMetrics(meter),
                 nonces=1000,
                 clock=lambda: NOW,
             ),

@@ -12,7 +12,7 @@ from shared.events import FanFollowed, MessageReceived
 from shared.events.envelope import from_headers
 from shared.web.limits import Limits
 from tests.component.services.ingest.edge import STAFF_TOKEN, VIEWER_TOKEN, Edge
-from tests.unit.services.ingest.doors import (
+from tests.support.platform_pushes import (
     GH,
     NOW,
     ORDER,

@@ -177,7 +177,7 @@ async def test_learning_meanwhile_does_not_lose_the_cursor(world: World) -> None
         await world.store.write([GuardedWrite(DOC, version, {"published_at": 7})])
         return await real(article, index, begin)
 
-    world.comments.read_page = learn_meanwhile
+    world.comments.read_page = learn_meanwhile  # type: ignore[method-assign] # a race
     assert await world.poller().poll(DOC, NOW) == Polled("finished", 2)
     document = world.store.documents[DOC]
     assert (document["published_at"], document["known"]) == (7, ["2", "1"])
@@ -190,7 +190,7 @@ async def test_an_article_of_nobody_is_told_as_missing(world: World) -> None:
 def accepted(article: str, platform: str = "wechat") -> MassSendAccepted:
     return MassSendAccepted(
         occurred_at=int(NOW * 1000),
-        platform=platform,  # type: ignore[arg-type] # a table's word
+        platform=platform,
         account=GH,
         campaign="c",
         wave="w",
@@ -285,7 +285,7 @@ async def test_the_loop_reads_what_is_due_and_counts_it(world: World) -> None:
         FakeIndex(world),
         world.poller(),
         accounts=[GH],
-        metrics=IngestMetrics(meter),
+        observer=IngestMetrics(meter),
         clock=lambda: clock[0],
     )
     assert [await loop.run_once(), await loop.run_once()] == [1, 0]
@@ -298,7 +298,7 @@ async def test_the_loop_reads_what_is_due_and_counts_it(world: World) -> None:
 
 async def test_the_stores_failure_ends_one_round_not_the_loop(world: World) -> None:
     loop = CommentLoop(
-        FakeIndex(world), world.poller(), accounts=[GH], metrics=IngestMetrics(Meter()),
+        FakeIndex(world), world.poller(), accounts=[GH], observer=IngestMetrics(Meter()),
         clock=lambda: NOW,
     )  # fmt: skip
     world.store.failures = [TransientError("no store")]

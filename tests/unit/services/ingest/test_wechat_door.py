@@ -21,7 +21,7 @@ from shared.events import (
     OtherReceived,
     QrScanned,
 )
-from tests.unit.services.ingest.doors import (
+from tests.support.platform_pushes import (
     GH,
     NOW,
     TOKEN,

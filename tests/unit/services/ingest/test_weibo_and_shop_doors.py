@@ -20,7 +20,7 @@ from shared.events import (
     PurchaseMade,
     QrScanned,
 )
-from tests.unit.services.ingest.doors import (
+from tests.support.platform_pushes import (
     GH,
     NOW,
     ORDER,
