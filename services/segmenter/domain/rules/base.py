@@ -85,8 +85,11 @@ class RuleSpec(BaseModel, ABC):
 
     @property
     def version(self) -> str:
-        """Digest of all fields that decide: the same on every machine and in every order."""
-        fields = self.model_dump_json(by_alias=True, exclude={"description"}, exclude_none=True)
+        """Digest of all fields that decide, the same on every machine.
+
+        A field at its default is left out, so a new optional field changes no old rule's version.
+        """
+        fields = self.model_dump_json(by_alias=True, exclude={"description"}, exclude_defaults=True)
         return stable_id("rule", fields)[:VERSION_CHARS]
 
     @abstractmethod
