@@ -70,6 +70,9 @@ class Rule(Protocol):
         is held to an earlier end.
         """
 
+    def remembered(self, fan: Fan, now: int) -> dict[str, int | str | None]:
+        """How far the fan is, for staff; empty if there is nothing. `…_at` is an instant in ms."""
+
 
 class RuleSpec(BaseModel, ABC):
     """Base of the lines of `tags.yaml`."""

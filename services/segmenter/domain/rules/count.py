@@ -156,6 +156,15 @@ class CountRule:
             return memory[0] + self._for if memory[0] else 0
         return self._window_end(memory[1])
 
+    def remembered(self, fan: Fan, now: int) -> dict[str, int | str | None]:
+        """How much of what is needed is in the window; more than needed is not remembered."""
+        memory: Memory | None = fan.memory.get(self.memory_key)
+        if memory is None:
+            return {}
+        lasts = self._width - 1 + self._within
+        counted = sum(amount for start, amount in memory[1] if start + lasts > now)
+        return {"counted": min(counted, self._at_least), "at_least": self._at_least}
+
     def _needed(self, slots: tuple[Slot, ...]) -> tuple[Slot, ...]:
         """The newest slots that reach the threshold; amounts are cut at it."""
         oldest = slots[-1][0] - self._within - self._width

@@ -85,6 +85,12 @@ class KeywordsRule:
             return 0
         return NEVER if self._for is None else latest + self._for
 
+    def remembered(self, fan: Fan, now: int) -> dict[str, int | str | None]:
+        """The newest word of the rule that was written, and when."""
+        seen = [(at, word) for word, at in fan.memory.get(self.memory_key, ())]
+        at, word = max(((at, word) for at, word in seen if word in self._known), default=(now, ""))
+        return {"word": word, "last_at": at} if word else {}
+
 
 # A book's keyword rules look at the same message one after the other.
 @lru_cache(maxsize=1)

@@ -49,7 +49,7 @@ class SourceSceneRule:
         self._scenes = frozenset(spec.scenes)
         self._prefix = spec.prefix
 
-    def observe(self, fan: Fan, event: Event) -> bool:  # noqa: ARG002 the profile has it already
+    def observe(self, fan: Fan, event: Event) -> bool:
         """Whether the profile, which this follow has just updated, names such a scene."""
         return self._came_by(fan.scene)
 
@@ -58,6 +58,11 @@ class SourceSceneRule:
         if not self._came_by(fan.scene):
             return 0
         return NEVER if self._for is None else fan.scene_at + self._for
+
+    def remembered(self, fan: Fan, now: int) -> dict[str, int | str | None]:
+        """Nothing beyond the profile."""
+        del fan, now
+        return {}
 
     def _came_by(self, scene: str) -> bool:
         if self._prefix is not None:
