@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from services.segmenter.domain.fan import NEVER, Fan
 from services.segmenter.domain.rules import CountSpec, KeywordsSpec, SourceSceneSpec
-from services.segmenter.domain.rules.base import parse_duration
+from services.segmenter.domain.rules.base import format_duration, parse_duration
 from shared.events import FanFollowed, MenuClicked, MessageReceived, PurchaseMade
 from tests.support.fan_histories import START, WHO
 
@@ -172,6 +172,12 @@ def test_durations_are_read_in_four_units() -> None:
         12 * HOUR,
         7 * 24 * HOUR,
     ]
+
+
+@pytest.mark.parametrize("text", ["90s", "30m", "12h", "7d", "61m", "400d"])
+def test_a_duration_is_shown_as_it_was_written(text: str) -> None:
+    assert format_duration(parse_duration(text)) == text
+    assert format_duration(parse_duration("60m")) == "1h"
 
 
 @pytest.mark.parametrize(

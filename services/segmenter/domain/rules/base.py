@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Annotated, Any, Protocol
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from services.segmenter.domain.fan import Fan
 from shared.events import Event, stable_id
@@ -34,7 +34,13 @@ def parse_duration(value: Any) -> int:
     raise ValueError("write a duration between 1s and 400d, like 90s, 30m, 12h or 7d")
 
 
-Duration = Annotated[int, BeforeValidator(parse_duration)]
+def format_duration(millis: int) -> str:
+    """A duration as staff write it, in the largest unit that fits."""
+    unit = next(unit for unit in "dhms" if millis % _UNIT_MS[unit] == 0)
+    return f"{millis // _UNIT_MS[unit]}{unit}"
+
+
+Duration = Annotated[int, BeforeValidator(parse_duration), PlainSerializer(format_duration)]
 """A duration in milliseconds, written like `7d`."""
 
 
