@@ -136,8 +136,8 @@ class FanClock:
         if not await self._leases.acquire(LEASE, self._holder, LEASE_S, now / 1000):
             return 0
         fallen: list[str] = []
-        until = now - self._settings.grace_ms
-        if backlog == "none":
+        until = now - self._settings.grace_ms if backlog == "none" else 0
+        if until:
             fallen = await self._index.due(until, self._settings.batch)
             await self._advance(fallen, until)
         digest = self._handler.book.digest

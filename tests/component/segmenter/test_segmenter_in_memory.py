@@ -204,6 +204,17 @@ async def test_no_tag_falls_by_the_clock_while_the_log_has_records_left() -> Non
     assert await bench.tick() == 1
 
 
+async def test_an_examination_while_the_log_has_records_left_lets_no_time_pass() -> None:
+    bench = Bench()
+    await bench.feed([_says("退款")])
+    bench.handler.use(parse_rules(RULES_TEXT + "  - {tag: new, kind: keywords, any_of: [新]}", "t"))
+    bench.now = START + 60_000
+    bench.backlog = "some"
+    assert await bench.tick() == 1
+    assert bench.tags() == {"refund"}
+    assert len(bench.announced()) == 1
+
+
 async def test_a_process_without_partitions_leaves_the_clock_to_others() -> None:
     bench = Bench()
     await bench.feed([_says("退款")])
