@@ -53,5 +53,7 @@ def service_environment(
 
 def _own_variables(service: str, brand: Brand, sandbox_url: str) -> dict[str, str]:
     """What only this service is told."""
-    del service, brand, sandbox_url
+    del brand, sandbox_url
+    if service == "segmenter":
+        return {"FAN_SEGMENTER_TAGS_FILE": str(EXAMPLES / "tags.yaml")}
     return {}

@@ -149,6 +149,8 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
             )
             books_from = start
         partition.books_from, partition.start, partition.end = books_from, start, end
+        # Otherwise a partition that is done, whose last records were applied, would look behind.
+        partition.seen = committed if committed is not None else start
 
     # --- one delivery at a time ------------------------------------------------------------------
 
