@@ -142,7 +142,7 @@ def _decide_channel(context: Context) -> Hold | None:
     campaign, account, moment = context.campaign, context.account, context.moment
     now = moment.now
     if campaign.promotion and account.paused:
-        return _undated("promotions_paused", now + LONGEST_LOOK_MS)
+        return _undated("promotions_paused", now + MINUTE_MS)
     stop = account.stop_of(campaign.channel, now)
     if stop is not None:
         return _dated(f"channel_stopped_{stop.reason}", stop.until)

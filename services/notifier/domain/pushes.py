@@ -123,11 +123,11 @@ def hold(
     return _announce(held, PushHeld, now, reason=reason, not_before=min(told, LATEST_MILLIS))
 
 
-def wake(push: Push, now: int) -> Change[Push] | None:
-    """Decide a held row at once, because something has happened."""
-    if push.state is not PushState.HELD or push.look_at <= now:
+def wake(push: Push) -> Change[Push] | None:
+    """Look at a held row at once, because something has happened."""
+    if push.state is not PushState.HELD or not push.look_at:
         return None
-    return Change(replace(push, look_at=now))
+    return Change(replace(push, look_at=0))
 
 
 def drop(push: Push, reason: str, now: int) -> Change[Push]:
