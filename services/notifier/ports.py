@@ -50,8 +50,8 @@ class PushQueries(Protocol):
     async def calling(self, account: str, channel: str, called_before: int) -> list[Push]:
         """Rows committed to a call before a time, outcome not noted."""
 
-    async def of_wave(self, wave: str) -> list[Push]:
-        """Rows that a mass send names and that are not settled."""
+    async def of_attempt(self, attempt: str) -> list[Push]:
+        """Rows in `calling` that a mass send names."""
 
     async def waiting_for_fans(self, fans: Sequence[str]) -> list[str]:
         """Ids of held rows that an act of one of these fans may free."""
@@ -129,3 +129,28 @@ class Rest(Protocol):
 
     async def __call__(self, seconds: float) -> None:
         """Return after so many seconds."""
+
+
+class SendingObserver(Protocol):
+    """Receives what the senders did; implementations count and log, and never raise.
+
+    Channels, states and reasons are bounded words.
+    """
+
+    def decided(self, channel: str, verdict: str, reason: str, pushes: int) -> None:
+        """Pushes were held or dropped for a reason, or sent on their way."""
+
+    def called(self, channel: str, outcome: str, fans: int, seconds: float) -> None:
+        """A call ended as accepted, refused or unknown."""
+
+    def settled(self, channel: str, state: str, reason: str, pushes: int) -> None:
+        """Pushes reached a state after their call."""
+
+    def channel_stopped(self, account: str, channel: str, reason: str, until: int) -> None:
+        """The platform closed a channel of an account for a while; a person may have to act."""
+
+    def planned(self, channel: str, pushes: int) -> None:
+        """Rows of an audience were planned."""
+
+    def failed(self, step: str, error: BaseException) -> None:
+        """Something failed and is tried again."""

@@ -71,9 +71,9 @@ class Ledger:
     gone_at: int = 0
     """The platform said that the fan does not follow."""
 
-    def has(self, push: str) -> bool:
-        """Whether this push is debited."""
-        return any(one.push == push for one in self.debits)
+    def debit_of(self, push: str) -> Debit | None:
+        """This push's debit."""
+        return next((one for one in self.debits if one.push == push), None)
 
     def without(self, push: str) -> Ledger:
         """The ledger as if this push had not been debited: for a definite refusal, or no call."""

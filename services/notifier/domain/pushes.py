@@ -75,11 +75,9 @@ class Push:
     """An act of the fan may free it: then it is decided at once."""
     number: int = 0
     """Raised by each announced change."""
-    calls: int = 0
-    """Raised by each commitment to call."""
     called_at: int = 0
-    wave: str = ""
-    """The mass send that names it."""
+    attempt: str = ""
+    """Names the last commitment to call: a mass send's key, or one batch of calls."""
     message_id: str = ""
     changed_at: int = 0
 
@@ -114,7 +112,6 @@ def hold(
         not_before=not_before or 0,
         look_at=look_at,
         waits_for_fan=waits_for_fan,
-        wave="",
         changed_at=now,
     )
     if (push.state, push.reason, push.not_before) == (PushState.HELD, reason, held.not_before):
@@ -136,16 +133,15 @@ def drop(push: Push, reason: str, now: int) -> Change[Push]:
     return _announce(dropped, PushDropped, now, reason=reason)
 
 
-def call(push: Push, now: int, *, wave: str = "") -> Change[Push]:
+def call(push: Push, now: int, attempt: str) -> Change[Push]:
     """Commit to a call that is made right after this is durable."""
     calling = replace(
         push,
         state=PushState.CALLING,
         reason="",
         waits_for_fan=False,
-        calls=push.calls + 1,
         called_at=now,
-        wave=wave,
+        attempt=attempt,
         changed_at=now,
     )
     return Change(calling)

@@ -95,3 +95,14 @@ def stop_after(outcome: CallOutcome, account: str, now: int) -> Stop | None:
             return Stop(reason, now + _RETRY_MS)
         case _:
             return None
+
+
+def name_outcome(outcome: CallOutcome) -> str:
+    """The bounded word for a metric."""
+    match outcome:
+        case Accepted():
+            return "accepted"
+        case Refused():
+            return "refused"
+        case Unknown():
+            return "unknown"
