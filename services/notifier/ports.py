@@ -100,15 +100,11 @@ class PushChannel(Protocol):
     def name(self) -> str:
         """As campaigns name it."""
 
-    @property
-    def is_mass(self) -> bool:
-        """Whether a call names many fans and carries a key; else one fan and no key."""
-
     async def send(self, openids: Sequence[str], content: Content, key: str) -> CallOutcome:
         """Make one call, once.
 
         Args:
-            openids: whom; exactly one unless `is_mass`.
+            openids: whom; exactly one, but for a mass send.
             content: what, as `refuse_content` let it pass.
             key: the idempotency key of a mass send, at most 64 bytes; unused otherwise.
         """
@@ -151,6 +147,9 @@ class SendingObserver(Protocol):
 
     def planned(self, channel: str, pushes: int) -> None:
         """Rows of an audience were planned."""
+
+    def step(self, name: str) -> None:
+        """A named step was reached; crash tests kill the process here."""
 
     def failed(self, step: str, error: BaseException) -> None:
         """Something failed and is tried again."""

@@ -38,8 +38,10 @@ LONGEST_LOOK_MS: Final = 5 * MINUTE_MS
 
 @dataclass(frozen=True, slots=True)
 class PushRules:
-    """What the brand itself allows."""
+    """What one channel of an account charges, and what the brand itself allows."""
 
+    charge: DebitKind
+    """Which limits the channel's pushes are charged to."""
     quiet_hours: QuietHours
     fan_cap_a_day: int
     """Pushes to one fan on one Shanghai day, whatever the channel."""
@@ -107,7 +109,7 @@ def decide_push(fan: Fan, row: Push, context: Context) -> Verdict:
     for hold in (verdict, fan_verdict, _decide_manners(fan, row, now, context.rules)):
         if hold is not None:
             return _until_expiry(hold, campaign)
-    charge = charge_of(campaign.channel)
+    charge = context.rules.charge
     found = (
         _decide_mass(fan, row, now, context.rules)
         if charge is DebitKind.MASS
@@ -128,11 +130,6 @@ def decide_campaign(context: Context) -> Hold | Drop | None:
     return _decide_channel(context)
 
 
-def charge_of(channel: str) -> DebitKind:
-    """Which limits a channel's pushes are charged to."""
-    return DebitKind.MASS if channel == "wechat_mass_send" else DebitKind.MESSAGE
-
-
 def backoff(row: Push, now: int) -> int:
     """Milliseconds until a row that waits for news is looked at again: longer, the older it is."""
     return max(SHORTEST_LOOK_MS, min(LONGEST_LOOK_MS, (now - row.created_at) // 4))
@@ -146,7 +143,7 @@ def _decide_channel(context: Context) -> Hold | None:
     stop = account.stop_of(campaign.channel, now)
     if stop is not None:
         return _dated(f"channel_stopped_{stop.reason}", stop.until)
-    if charge_of(campaign.channel) is DebitKind.MASS and moment.unsure_until is not None:
+    if context.rules.charge is DebitKind.MASS and moment.unsure_until is not None:
         return _undated("clock_unsure", max(moment.unsure_until, now + SHORTEST_LOOK_MS))
     return None
 

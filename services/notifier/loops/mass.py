@@ -141,6 +141,7 @@ class MassSender:
             await self._wait_for_second(going[0], context)
             return
         verdicts, fans = await desk.debit(going[:size], {context.campaign.id: context})
+        desk.observer.step("wave_debited")
         await desk.turn_down(going[:size], verdicts, fans)
         rows = [row for row in going[:size] if isinstance(verdicts[row.id], Send)]
         if wave_size(len(rows)) != len(rows):
@@ -149,11 +150,13 @@ class MassSender:
         self._marked = [replace(row, attempt=key) for row in rows]
         ours = await desk.commit(rows, context.moment.now, key)
         self._marked = ours
+        desk.observer.step("wave_marked")
         wave = await self._open(key, ours, context) if wave_size(len(ours)) == len(ours) else None
         if wave is None:
             await self._unmark(await desk.read_account())
             return
         self._marked = []
+        desk.observer.step("wave_opened")
         await self._waves.call_first(wave, ours, context.campaign)
 
     async def _open(self, key: str, rows: Sequence[Push], context: Context) -> Wave | None:

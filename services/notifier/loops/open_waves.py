@@ -101,6 +101,7 @@ class OpenWaves:
             self._desk.observer.failed("call", error)
             outcome = Unknown(Reason.CONNECTION_LOST)
         time.hear(outcome.platform_time)
+        self._desk.observer.step("wave_called")
         seconds = (time.read().mono - before) / 1000
         name = name_outcome(outcome)
         self._desk.observer.called(self._channel.name, name, len(rows), seconds)
@@ -149,10 +150,13 @@ class OpenWaves:
         def keep(_wave: str, known: WaveRecord) -> Change[WaveRecord] | None:
             return None if known.id else record_wave(desk.account, wave)
 
+        desk.observer.step("wave_known")
         await books.waves.change([wave.id], keep, announced=False)
+        desk.observer.step("wave_recorded")
         rows = await books.queries.of_attempt(wave.id)
         for some in chunks(rows):
             await self._settle(wave, some)
+        desk.observer.step("wave_rows_settled")
         await self._close(wave)
 
     async def _settle(self, wave: Wave, rows: Sequence[Push]) -> None:
@@ -171,6 +175,7 @@ class OpenWaves:
             return settle_push(known, outcome, wave.known_at)
 
         await self._desk.books.ledgers.change(list(by_fan), settle_fan, announced=False)
+        self._desk.observer.step("wave_ledgers_settled")
         await self._desk.books.rows.change([row.id for row in rows], settle_row, announced=False)
         self._desk.observer.settled(self._channel.name, wave.outcome, wave.reason, len(rows))
 

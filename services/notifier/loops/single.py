@@ -124,7 +124,9 @@ class SingleSender:
         if not self._outcomes:
             return
         outcomes = dict(self._outcomes)
+        self._desk.observer.step("called")
         await self._settle_rows(outcomes)
+        self._desk.observer.step("row_settled")
         await self._settle_ledgers(outcomes)
         await self._settle_channel(outcomes)
         for push in outcomes:
@@ -135,12 +137,14 @@ class SingleSender:
         started, moment = desk.time.read().mono, desk.time.moment()
         contexts = {name: replace(one, moment=moment) for name, one in contexts.items()}
         verdicts, fans = await desk.debit(going, contexts)
+        desk.observer.step("debited")
         await desk.turn_down(going, verdicts, fans)
         rows = [row for row in going if isinstance(verdicts[row.id], Send)]
         attempt = self._new_attempt()
         self._committed = {row.id: replace(row, attempt=attempt) for row in rows}
         ours = await desk.commit(rows, moment.now, attempt)
         self._committed = {row.id: row for row in ours}
+        desk.observer.step("committed")
         await asyncio.gather(
             *(
                 self._call(row, contexts[row.campaign], place / self._rate, started)
