@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from services.notifier.domain.campaigns import Campaign, Content
 from services.notifier.domain.platform_clock import Reading
@@ -15,6 +15,9 @@ from services.notifier.domain.wave_record import WaveRecord
 from shared.kafka.handler import Change
 
 S = TypeVar("S")
+
+Rest: TypeAlias = Callable[[float], Awaitable[None]]
+"""Waits so many seconds; a test's fake moves its clock instead."""
 
 
 class Writer(Protocol[S]):
@@ -118,13 +121,6 @@ class Clock(Protocol):
 
     def read(self) -> Reading:
         """Both, now."""
-
-
-class Rest(Protocol):
-    """Waits; a test's fake moves its clock instead."""
-
-    async def __call__(self, seconds: float) -> None:
-        """Return after so many seconds."""
 
 
 class SendingObserver(Protocol):

@@ -5,7 +5,6 @@ The cursor moves after a page's rows are durable, and the rows' ids make a repea
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -129,8 +128,3 @@ class Planner:
             ]
         }
         await self._rows.change(list(rows), insert(rows), announced=False)
-
-
-async def sleep(seconds: float) -> None:
-    """The real `Rest`."""
-    await asyncio.sleep(seconds)
