@@ -42,16 +42,16 @@ class RecordingObserver:
         self.failures: list[tuple[str, BaseException]] = []
         self.steps: list[str] = []
 
-    def decided(self, channel: str, verdict: str, reason: str, pushes: int) -> None:  # noqa: ARG002 - the port's
+    def decided(self, channel: str, verdict: str, reason: str, pushes: int) -> None:
         self.decisions[verdict, reason] += pushes
 
-    def called(self, channel: str, outcome: str, fans: int, seconds: float) -> None:  # noqa: ARG002 - the port's
+    def called(self, channel: str, outcome: str, fans: int, seconds: float) -> None:
         self.calls[outcome] += 1
 
     def settled(self, channel: str, state: str, reason: str, pushes: int) -> None:
         pass
 
-    def channel_stopped(self, account: str, channel: str, reason: str, until: int) -> None:  # noqa: ARG002 - the port's
+    def channel_stopped(self, account: str, channel: str, reason: str, until: int) -> None:
         self.stops.append((account, channel, reason))
 
     def planned(self, channel: str, pushes: int) -> None:
@@ -95,9 +95,7 @@ class MemoryPushQueries:
 
     async def of_attempt(self, attempt: str) -> list[Push]:
         return [
-            row
-            for row in self.rows()
-            if row.attempt == attempt and row.state is PushState.CALLING
+            row for row in self.rows() if row.attempt == attempt and row.state is PushState.CALLING
         ]
 
     async def waiting_for_fans(self, fans: Sequence[str]) -> list[str]:
@@ -197,7 +195,7 @@ class FakeChannel:
         self.asked = 0
         self.date: int | None = None
 
-    async def send(self, openids: Sequence[str], content: Content, key: str) -> CallOutcome:  # noqa: ARG002 - the port's
+    async def send(self, openids: Sequence[str], content: Content, key: str) -> CallOutcome:
         self.calls.append((tuple(openids), key))
         outcome: CallOutcome = self._answer(tuple(openids), key)
         return outcome

@@ -6,6 +6,7 @@ exception that no code catches; what follows is a new process over the same stor
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,7 +30,9 @@ from services.notifier.loops.mass import MassSender
 from services.notifier.loops.planner import Planner
 from services.notifier.loops.single import SingleSender
 from shared.events import Event, TagAssigned
+from shared.events.envelope import from_headers
 from shared.kafka.handler import Change, Fact
+from shared.kafka.ports import OutgoingRecord
 from shared.kafka.writer import DocumentWriter
 from shared.platforms.outcomes import Accepted, Reaction, Reason, Refused, Unknown
 from shared.store.ports import GuardedWrite
@@ -147,7 +150,9 @@ class StrictPlatform:
         if fault == "refused_busy":
             return Refused(Reason.UNREACHABLE, Reaction.RETRY)
         day = (self.now + 8 * HOUR) // (24 * HOUR)
-        if self.subscription and day in {(at + 8 * HOUR) // (24 * HOUR) for at in self.waves.values()}:
+        if self.subscription and day in {
+            (at + 8 * HOUR) // (24 * HOUR) for at in self.waves.values()
+        }:
             self.over_quota.append(f"slot {key}")
             return Refused(Reason.QUOTA_SPENT, Reaction.WAIT_QUOTA, 45028, self.date)
         month = self._month(self.now)
@@ -369,6 +374,16 @@ class World:
             if not await self.loop.step() and not planned:
                 return
         raise AssertionError("the sender never comes to rest")
+
+    async def announced(self, kind: str) -> list[OutgoingRecord]:
+        """The announcements of a type, once those on their way have arrived."""
+        for _ in range(50):
+            await asyncio.sleep(0)
+        return [
+            record
+            for record in self.publisher.of("push-outcomes.v1")
+            if from_headers(record.headers).type == kind
+        ]
 
     def states(self) -> dict[str, PushState]:
         return {row.openid: row.state for row in self.queries.rows()}

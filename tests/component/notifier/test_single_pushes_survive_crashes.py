@@ -83,7 +83,11 @@ async def test_a_lost_answer_is_unknown_and_the_push_is_never_repeated() -> None
     await world.run()
     world.clock.advance(24 * 3_600_000)
     await world.run()
-    assert sorted(state.value for state in world.states().values()) == ["sent", "unknown", "unknown"]
+    assert sorted(state.value for state in world.states().values()) == [
+        "sent",
+        "unknown",
+        "unknown",
+    ]
     assert len(world.single.calls) == 3
     world.check_books()
 
