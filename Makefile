@@ -1,0 +1,100 @@
+# Every task of the project. Needs make and Python 3.11, 3.12 or 3.13; `make help` lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+# The first interpreter that fits; another one: make PYTHON=/path/to/python3.12 …
+FITS := import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	"$$p" -c "$(FITS)" >/dev/null 2>&1 && echo "$$p" && break; done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+TRAIN_VENV := .venv-train
+LOCK_VENV := .venv-lock
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-header
+DATA ?=
+PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
+
+# $(call make-venv,FOLDER): an empty virtual environment, or a message that says what is missing.
+define make-venv
+@if [ -z "$(PYTHON)" ]; then \
+	echo "No Python 3.11, 3.12 or 3.13 with the venv module found on PATH." >&2; \
+	echo "Install one, or say where it is: make PYTHON=/path/to/python3.12 …" >&2; exit 1; fi
+@echo "$(1): installing ($$("$(PYTHON)" --version))"
+@"$(PYTHON)" -m venv --clear $(1) || { \
+	echo "$(PYTHON) can't make a virtual environment (Debian: apt install python3-venv)." >&2; \
+	rm -rf $(1); exit 1; }
+endef
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+.PHONY: venv
+venv: $(VENV)/.installed ## the virtual environment, from requirements.lock with checked hashes
+
+$(VENV)/.installed: requirements.lock
+	$(call make-venv,$(VENV))
+	@$(BIN)/python $(PIP) -r requirements.lock
+	@touch $@
+
+$(TRAIN_VENV)/.installed: requirements-train.lock
+	$(call make-venv,$(TRAIN_VENV))
+	@$(TRAIN_VENV)/bin/python $(PIP) -r requirements-train.lock
+	@touch $@
+
+.PHONY: demo
+demo: venv ## the main job, played from start to end in under two minutes (DEMO_LANG=en for English)
+	@$(BIN)/python -m deploy.local.demo
+
+.PHONY: run
+run: venv ## the same stack left running, until Ctrl-C
+	@$(BIN)/python -m deploy.local.run
+
+.PHONY: test
+test: venv ## all tests, on embedded parts
+	$(BIN)/python -m pytest
+
+.PHONY: test-real
+test-real: venv ## integration and e2e tests on Apache Kafka and the compiled store
+	@$(BIN)/python -m deploy.local.parts
+	$(BIN)/python -m pytest --parts real tests/integration tests/e2e
+
+.PHONY: check
+check: venv ## format, lint, types, layers, generated documents in step
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy deploy services shared tests
+	$(BIN)/lint-imports
+	$(BIN)/python -m shared.events.docs --check
+
+.PHONY: docs
+docs: venv ## write the generated documents
+	$(BIN)/python -m shared.events.docs
+
+.PHONY: bench
+bench: venv ## figures, each beside its floor: a table and var/bench/results.json
+	@$(BIN)/python -m bench
+
+.PHONY: train
+train: $(TRAIN_VENV)/.installed ## train the sentiment model: make train DATA=<folder>
+	@if [ -z "$(DATA)" ]; then echo "Which data? make train DATA=<folder>" >&2; exit 2; fi
+	@$(TRAIN_VENV)/bin/python -m services.sentiment.training "$(DATA)"
+
+.PHONY: bench-sentiment
+bench-sentiment: $(TRAIN_VENV)/.installed ## the sentiment model's speed beside snownlp's
+	@$(TRAIN_VENV)/bin/python -m bench.sentiment
+
+.PHONY: lock
+lock: ## resolve the dependencies anew and write the lock files
+	$(call make-venv,$(LOCK_VENV))
+	@$(LOCK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(LOCK_VENV)/bin/$(LOCK) --upgrade --extra local --extra dev -o requirements.lock pyproject.toml
+	$(LOCK_VENV)/bin/$(LOCK) --upgrade --extra train -o requirements-train.lock pyproject.toml
+
+.PHONY: clean
+clean: ## remove what was generated; the cache of real parts stays
+	rm -rf $(VENV) $(TRAIN_VENV) $(LOCK_VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+		.import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

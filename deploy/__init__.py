@@ -1,0 +1,1 @@
+"""What runs the platform: the laptop stack, the platforms' sandbox, containers, monitoring."""

@@ -1,0 +1,308 @@
+"""The whole stack as processes of this machine: log, store, sandbox and the four services.
+
+A supervisor for the laptop and for tests: it finds free ports, writes the configuration, waits for
+readiness, kills and restarts single services, and leaves nothing running, however it ends.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import secrets
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from deploy.local.brand import Brand
+from deploy.local.environment import service_environment
+from deploy.local.parts.embedded_log import REPOSITORY, EmbeddedLog
+from deploy.local.parts.kafka import KafkaCluster
+from deploy.local.parts.ports import HOST, free_port, retry_on_taken_port
+from deploy.local.parts.process import Process
+from deploy.local.parts.store import CompiledStore, EmbeddedStore
+
+SERVICES = ("ingest", "segmenter", "notifier", "sentiment")
+READY_TIMEOUT_S = 60.0
+PROBE_TIMEOUT_S = 2.0
+STOP_GRACE_S = 15.0
+HTTP_OK = 200
+# What must not leak from the caller's shell into the stack, or the same command would do other
+# things on another machine.
+FOREIGN_PREFIXES = ("FAN_", "WECHAT_BRAND_", "WEIBO_BRAND_", "SHOP_WEBHOOK_")
+
+Kind = Literal["embedded", "real"]
+Command = Callable[[str], Sequence[str]]
+
+
+@dataclass(slots=True)
+class Application:
+    """The sandbox, or one process of a service.
+
+    Attributes:
+        name: `sandbox`, `ingest`, …; a further process of a service is called `ingest-2`.
+        process: the child process.
+        url: its base URL.
+        ready_path: where it tells whether it is ready.
+    """
+
+    name: str
+    process: Process
+    url: str
+    ready_path: str = "/readyz"
+
+    def is_ready(self) -> bool:
+        """Whether it answers that it is ready.
+
+        Raises:
+            OSError: it does not answer at all.
+        """
+        return _status(self.url, self.ready_path) == HTTP_OK
+
+
+@dataclass
+class Stack:
+    """The processes and where they are reached. Use as a context manager.
+
+    Attributes:
+        folder: for configuration, data and logs; its old content is removed.
+        kind: which parts to start: embedded, or Apache Kafka and the compiled store.
+        bootstrap_servers: a log that runs already, instead of starting one.
+        mongodb_url: a store that runs already, instead of starting one.
+        topic_prefix: put before every topic and group.
+        database_prefix: put before every service's database.
+        environment: more variables for all services; they win.
+        sandbox_config: more top-level settings of the sandbox.
+        services: which services to start.
+        command: the program of an application, without its arguments; for tests.
+        report: told in one line what happens.
+    """
+
+    folder: Path
+    kind: Kind = "embedded"
+    bootstrap_servers: str = ""
+    mongodb_url: str = ""
+    topic_prefix: str = ""
+    database_prefix: str = "fan_"
+    environment: Mapping[str, str] = field(default_factory=dict)
+    sandbox_config: dict[str, Any] = field(default_factory=dict)
+    services: Sequence[str] = SERVICES
+    command: Command = lambda name: (
+        sys.executable,
+        "-m",
+        "deploy.sandbox" if name == "sandbox" else f"services.{name}",
+    )
+    report: Callable[[str], None] = lambda _line: None
+
+    def __post_init__(self) -> None:
+        self.folder = self.folder.resolve()
+        self.brand = Brand.invent()
+        self.applications: dict[str, Application] = {}
+        self.log: EmbeddedLog | KafkaCluster | None = None
+        self.store: EmbeddedStore | CompiledStore | None = None
+        self.log_epoch = f"run-{secrets.token_hex(4)}"  # a volatile log is another one each time
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def logs(self) -> Path:
+        """The folder with one log file for each process."""
+        return self.folder / "logs"
+
+    def url(self, name: str) -> str:
+        """The base URL of an application."""
+        return self.applications[name].url
+
+    def start(self) -> None:
+        """Start everything; return when every service is ready.
+
+        Raises:
+            PartMissingError: a part is not installed.
+            PartError: a process did not come up; the message quotes its log.
+        """
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.logs.mkdir(parents=True)
+        self._start_parts()
+        retry_on_taken_port(self._start_applications, self._tails)
+
+    def stop(self) -> None:
+        """Stop everything: the services and the sandbox together, then the store and the log."""
+        with _deaf_to_interrupts():
+            running = [one.process for one in self.applications.values()]
+            for process in running:
+                process.terminate()
+            with ThreadPoolExecutor(max_workers=max(1, len(running))) as pool:
+                list(pool.map(lambda process: process.stop(STOP_GRACE_S), running))
+            self.applications.clear()
+            if self.store is not None:
+                self.store.stop()
+                self.store, self.mongodb_url = None, ""
+            if self.log is not None:
+                self.log.stop()
+                self.log, self.bootstrap_servers = None, ""
+
+    def kill_service(self, name: str) -> None:
+        """Kill a service at once (``kill -9``)."""
+        self.applications[name].process.kill()
+
+    def restart_service(self, name: str, *, environment: Mapping[str, str] | None = None) -> None:
+        """Stop a service if it runs, start it on its old port, and wait until it is ready.
+
+        Args:
+            name: the application's name.
+            environment: variables for this one process; they win.
+        """
+        application = self.applications[name]
+        application.process.stop()
+        port = int(application.url.rpartition(":")[2])
+        self.applications[name] = self._service(name, port, environment or {})
+        self._start_and_wait([self.applications[name]])
+
+    def add_service(self, name: str, *, environment: Mapping[str, str] | None = None) -> str:
+        """Start one more process of a service, and answer its application's name."""
+        number = 2
+        while f"{name}-{number}" in self.applications:
+            number += 1
+        instance = f"{name}-{number}"
+        self.applications[instance] = self._service(instance, free_port(), environment or {})
+        self._start_and_wait([self.applications[instance]])
+        return instance
+
+    def _start_parts(self) -> None:
+        if not self.bootstrap_servers:
+            self.report("log")
+            if self.kind == "real":
+                self.log = KafkaCluster(1, self.folder / "kafka", self.logs)
+            else:
+                self.log = EmbeddedLog(self.logs)
+            self.bootstrap_servers = self.log.start()
+        if not self.mongodb_url:
+            self.report("store")
+            store = CompiledStore if self.kind == "real" else EmbeddedStore
+            self.store = store(self.folder / "store", self.logs)
+            self.mongodb_url = self.store.start()
+
+    def _start_applications(self) -> None:
+        ports = {name: free_port() for name in ("sandbox", *self.services)}
+        urls = {name: f"http://{HOST}:{port}" for name, port in ports.items()}
+        config = self.folder / "config"
+        config.mkdir(exist_ok=True)
+        sandbox_file = config / "sandbox.yaml"
+        self.brand.write_sandbox_config(
+            sandbox_file, urls.get("ingest", "http://127.0.0.1:9"), self.sandbox_config
+        )
+        self.brand.write_accounts(config / "accounts.yaml", urls["sandbox"])
+        sandbox_arguments = ["--port", str(ports["sandbox"]), "--config", str(sandbox_file)]
+        sandbox = Process(
+            "sandbox",
+            [*self.command("sandbox"), *sandbox_arguments, "--books", str(self.folder / "books")],
+            self.logs,
+            env=_inherited_environment(),
+            cwd=REPOSITORY,
+        )
+        self.applications = {
+            "sandbox": Application("sandbox", sandbox, urls["sandbox"], "/_health")
+        }
+        for name in self.services:
+            self.applications[name] = self._service(name, ports[name], {})
+        try:
+            self._start_and_wait(list(self.applications.values()))
+        except BaseException:
+            for application in self.applications.values():
+                application.process.kill()
+            raise
+
+    def _service(self, name: str, port: int, extra: Mapping[str, str]) -> Application:
+        service = name.partition("-")[0]
+        environment = _inherited_environment() | self.brand.environment()
+        environment |= service_environment(
+            service,
+            brand=self.brand,
+            config=self.folder / "config",
+            bootstrap_servers=self.bootstrap_servers,
+            mongodb_url=self.mongodb_url,
+            database=f"{self.database_prefix}{service}",
+            topic_prefix=self.topic_prefix,
+            log_epoch=self.log_epoch,
+            port=port,
+            sandbox_url=self.applications["sandbox"].url,
+        )
+        environment |= {**self.environment, **extra}
+        argv = self.command(service)
+        process = Process(name, argv, self.logs, env=environment, cwd=REPOSITORY)
+        return Application(name, process, f"http://{HOST}:{port}")
+
+    def _start_and_wait(self, applications: Sequence[Application]) -> None:
+        for application in applications:
+            self.report(application.name)
+            application.process.start()
+        for application in applications:
+            application.process.wait_until(application.is_ready, READY_TIMEOUT_S)
+
+    def _tails(self) -> str:
+        return "\n".join(one.process.log_tail() for one in self.applications.values())
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the program the way Ctrl-C does: through every ``finally``."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Ignore signals meanwhile: a second Ctrl-C must not leave half of the stack running."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set handlers, and only it is interrupted
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _inherited_environment() -> dict[str, str]:
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_PREFIXES)
+    }
+    return inherited | {"NO_PROXY": f"{HOST},localhost", "PYTHONUNBUFFERED": "1"}
+
+
+def _status(url: str, path: str) -> int:
+    host = url.removeprefix("http://")
+    connection = http.client.HTTPConnection(host, timeout=PROBE_TIMEOUT_S)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except http.client.HTTPException as error:
+        raise OSError(str(error)) from error
+    finally:
+        connection.close()
