@@ -19,6 +19,7 @@ Language = Literal["zh", "en"]
 
 SAMPLE_CHARS = 120
 _SHANGHAI = timedelta(hours=8)
+_LOOK_ALIKES = str.maketrans("<>[]`*#@", "＜＞【】＇＊＃＠")
 
 SUBJECT_NAMES: dict[Language, dict[str, str]] = {
     "zh": {
@@ -74,6 +75,26 @@ class PageText:
     link: str
 
 
+@dataclass(frozen=True, slots=True)
+class PageMessage:
+    """One call to make: the words, and what a channel needs beside them."""
+
+    text: PageText
+    action: Action
+    page: str
+    """The row's id."""
+    incident: str
+    dedup_key: str
+    """The same for all pages of an incident."""
+    account: str
+    subject: str
+    severity: int
+    step: int
+    mention: tuple[str, ...]
+    occurred_at: int
+    """When the incident opened, ms."""
+
+
 def page_text(
     incident: Incident,
     *,
@@ -99,11 +120,16 @@ def page_text(
     return PageText(
         summary=summary(incident, action=action, step=step, language=language),
         facts=facts(incident, prior, language) if trigger else _ending(incident, action, language),
-        samples=tuple(_cut(text) for text in samples) if trigger else (),
+        samples=tuple(_cut(harmless(text)) for text in samples) if trigger else (),
         samples_title="评论示例：" if language == "zh" else "Comments:",
         link_label="查看并确认" if language == "zh" else "See and acknowledge",
         link=link,
     )
+
+
+def harmless(text: str) -> str:
+    """Words of strangers, so that they neither mention staff nor link nor format in a chat."""
+    return text.replace("://", "：//").translate(_LOOK_ALIKES)
 
 
 def summary(incident: Incident, *, action: Action, step: int, language: Language) -> str:
@@ -194,16 +220,17 @@ def _against_the_usual(incident: Incident, language: Language) -> str:
 
 def _ending(incident: Incident, action: Action, language: Language) -> tuple[str, ...]:
     if action == "acknowledge":
-        who = incident.acknowledged_by
+        who = harmless(incident.acknowledged_by)
         return (f"确认人：{who}",) if language == "zh" else (f"Acknowledged by {who}",)
+    who = harmless(incident.resolved_by)
     why = {
         "zh": {
-            "by_hand": f"由 {incident.resolved_by} 结束。",
+            "by_hand": f"由 {who} 结束。",
             "no_more_comments": "已无新的负面评论。",
             "back_to_the_usual": "负面评论已回到平常水平。",
         },
         "en": {
-            "by_hand": f"Ended by {incident.resolved_by}.",
+            "by_hand": f"Ended by {who}.",
             "no_more_comments": "No more negative comments.",
             "back_to_the_usual": "Negative comments are back to the usual.",
         },

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.sentiment.domain.claims import judge_account
 from services.sentiment.domain.comments import NegativeComment
 from services.sentiment.domain.incidents import AccountIncidents, acknowledge, resolve, unresolved
-from services.sentiment.domain.judgement import Opened, Quiet, Resolved, Thresholds
+from services.sentiment.domain.judgement import Joined, Opened, Quiet, Resolved, Thresholds
 from services.sentiment.domain.subjects import SUBJECTS
 from services.sentiment.domain.usual import HOUR_MS, MINUTE_MS, HourCounts, Usual, fold_hour
 from tests.unit.sentiment.incidents.builders import (
@@ -42,9 +42,7 @@ comments = st.lists(
 
 
 def judged(found: list[NegativeComment], state: AccountIncidents | None = None) -> list[object]:
-    return list(
-        judge_account(state or AccountIncidents(), evidence(found), PRIOR, THRESHOLDS, NOW)
-    )
+    return list(judge_account(state or AccountIncidents(), evidence(found), PRIOR, THRESHOLDS, NOW))
 
 
 @given(found=comments, data=st.data())
@@ -97,9 +95,10 @@ def test_one_person_alone_is_no_incident_however_often() -> None:
 
 
 def test_mild_complaints_need_more_people_than_grave_ones() -> None:
-    mild = {"subject": "service", "severity": 0}
-    assert not any(isinstance(one, Opened) for one in judged(complaints(5, **mild)))
-    assert any(isinstance(one, Opened) for one in judged(complaints(12, **mild)))
+    few = complaints(5, subject="service", severity=0)
+    many = complaints(12, subject="service", severity=0)
+    assert not any(isinstance(one, Opened) for one in judged(few))
+    assert any(isinstance(one, Opened) for one in judged(many))
 
 
 def test_small_complaints_about_many_things_add_up_to_a_general_incident() -> None:
@@ -139,9 +138,7 @@ def test_comments_that_reach_us_late_open_an_incident_that_says_so() -> None:
 def test_a_busy_article_brings_more_complaints_without_being_an_incident() -> None:
     mild = complaints(14, apart=2_000, subject="service", severity=0)
     crowd = {NOON: 900}
-    quiet = judge_account(
-        AccountIncidents(), evidence(mild, volume=crowd), PRIOR, THRESHOLDS, NOW
-    )
+    quiet = judge_account(AccountIncidents(), evidence(mild, volume=crowd), PRIOR, THRESHOLDS, NOW)
     assert not any(isinstance(one, Opened) for one in quiet)
     assert any(isinstance(one, Opened) for one in judged(mild))
 
@@ -204,22 +201,20 @@ def test_an_incident_nobody_acknowledged_does_not_end_by_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("minutes", "still_writing", "ends"),
-    [(29, 0, False), (45, 0, True), (45, 1, True), (45, 2, False)],
+    ("minutes", "still_writing", "outcome"),
+    [(29, 0, Joined), (45, 0, Resolved), (45, 1, Resolved), (45, 2, Joined)],
     ids=["too early", "calm", "one person is calm enough", "not calm"],
 )
 def test_an_acknowledged_incident_ends_when_it_has_been_calm(
-    minutes: int, still_writing: int, ends: bool
+    minutes: int, still_writing: int, outcome: type
 ) -> None:
     state, _ = evaluate(AccountIncidents(), evidence(complaints(6)))
     acked = acknowledge(state, state.incidents[0].id, "wang", NOON + MINUTE_MS)
     assert acked is not None
     now = NOON + minutes * MINUTE_MS
     more = [comment(90 + n, at=now - MINUTE_MS + n) for n in range(still_writing)]
-    found = judge_account(
-        acked.state, evidence([*complaints(6), *more]), PRIOR, THRESHOLDS, now
-    )
-    assert isinstance(found[0], Resolved) is ends
+    found = judge_account(acked.state, evidence([*complaints(6), *more]), PRIOR, THRESHOLDS, now)
+    assert isinstance(found[0], outcome)
 
 
 def test_a_judgement_on_an_older_counter_is_not_applied() -> None:

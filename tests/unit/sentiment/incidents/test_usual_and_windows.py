@@ -63,9 +63,7 @@ def test_an_hour_is_folded_in_once() -> None:
 
 def test_a_crisis_does_not_become_the_usual() -> None:
     calm = folded(SLOTS * 4, 4)
-    crisis = fold_hour(
-        calm, PRIOR, calm.folded_upto, HourCounts({"service": 5000}, 5000, 6000)
-    )
+    crisis = fold_hour(calm, PRIOR, calm.folded_upto, HourCounts({"service": 5000}, 5000, 6000))
     after = expect(crisis, PRIOR, "service", calm.folded_upto, severe=False)
     assert after.per_hour < 4 * 3
 
@@ -104,14 +102,10 @@ def test_the_limit_agrees_with_poisson_tables(mean: float, chance: float, limit:
 def test_each_window_counts_the_people_of_its_stretch(
     raw: list[tuple[int, int]], width: int
 ) -> None:
-    ordered = in_order(
-        comment(n, at=at, author=f"a{who}") for n, (at, who) in enumerate(raw)
-    )
+    ordered = in_order(comment(n, at=at, author=f"a{who}") for n, (at, who) in enumerate(raw))
     for window in windows(ordered, width):
         inside = [
-            one
-            for one in ordered[: window.last + 1]
-            if window.end - width < one.at <= window.end
+            one for one in ordered[: window.last + 1] if window.end - width < one.at <= window.end
         ]
         assert window.people == len({one.author for one in inside})
         assert ordered[window.first] == inside[0]
