@@ -7,7 +7,7 @@ bell. Whether it makes an incident is decided elsewhere, on the set of comments 
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from services.sentiment.domain import documents
@@ -23,7 +23,7 @@ from services.sentiment.domain.pages import Page
 from services.sentiment.domain.subjects import subject_of
 from services.sentiment.domain.usual import Usual
 from services.sentiment.domain.verdict import Verdict
-from services.sentiment.ports import CommentBook, Counters, Scorer
+from services.sentiment.ports import CommentBook, Counters, IncidentObserver, Scorer
 from shared.errors import DeadLetterReason, PermanentError, TransientError
 from shared.events import (
     AccountEvent,
@@ -49,6 +49,8 @@ class CommentHandler:
         secret: makes pseudonyms.
         threshold: smallest probability at which a comment counts as negative.
         with_messages: also take fans' direct messages for comments.
+        rang: called after bells rang.
+        observer: is told the steps that were reached.
     """
 
     collection = "comments"
@@ -63,12 +65,16 @@ class CommentHandler:
         secret: bytes,
         threshold: float,
         with_messages: bool = False,
+        rang: Callable[[], None] = lambda: None,
+        observer: IncidentObserver | None = None,
     ) -> None:
         self._scorer = scorer
         self._counters = counters
         self._book = book
         self._secret = secret
         self._threshold = threshold
+        self._rang = rang
+        self._observer = observer
         self._verdicts: OrderedDict[str, Verdict | None] = OrderedDict()
         self._types: frozenset[type[Event]] = frozenset(
             {CommentPosted, FanUnfollowed, *((MessageReceived,) if with_messages else ())}
@@ -149,7 +155,10 @@ class CommentHandler:
                 case _:
                     pass
         if counts:
+            self._step("comment_written")
             await self._counters.raise_by(counts)
+            self._step("bell_rung")
+            self._rang()
 
     def _stored(self, event: CommentPosted | MessageReceived, verdict: Verdict) -> StoredComment:
         return StoredComment(
@@ -176,6 +185,10 @@ class CommentHandler:
             reasons=tuple(f"{r.hazard}:{r.level}:{r.term}" for r in verdict.reasons),
             text=staff_text(event.text),
         )
+
+    def _step(self, name: str) -> None:
+        if self._observer is not None:
+            self._observer.step(name)
 
     def _author(self, event: CommentPosted | MessageReceived | FanUnfollowed) -> str:
         """The fan's pseudonym, or one of the comment's own where the platform names no fan."""

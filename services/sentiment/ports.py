@@ -9,6 +9,7 @@ from services.sentiment.domain.comments import NegativeComment
 from services.sentiment.domain.page_text import PageMessage
 from services.sentiment.domain.pages import Outcome, Page
 from services.sentiment.domain.verdict import Verdict
+from shared.events import IncidentEvent
 
 
 class SentimentModel(Protocol):
@@ -84,4 +85,36 @@ class AlertChannel(Protocol):
 
     async def send(self, message: PageMessage) -> Outcome:
         """Make one call."""
+        ...
+
+
+class IncidentObserver(Protocol):
+    """Is told what happened to incidents and pages; counts and logs, and never raises."""
+
+    def round_done(self) -> None:
+        """The evaluator looked at every account that is due."""
+        ...
+
+    def evaluated(self, account: str, seconds: float) -> None:
+        """An account was judged."""
+        ...
+
+    def announced(self, event: IncidentEvent) -> None:
+        """An incident changed, durably."""
+        ...
+
+    def page_called(self, page: Page, outcome: Outcome, seconds: float | None) -> None:
+        """A channel answered; `seconds` since the deciding comment, for the page it caused."""
+        ...
+
+    def waiting(self, unresolved: Mapping[str, int], oldest_page_s: float) -> None:
+        """Incidents by status, and for how long the oldest page has been due; of our accounts."""
+        ...
+
+    def failed(self, step: str, error: BaseException) -> None:
+        """Something failed and will be tried again; `step` is bounded."""
+        ...
+
+    def step(self, name: str) -> None:
+        """A named step was reached. Crash tests kill the process here."""
         ...

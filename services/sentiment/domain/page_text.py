@@ -169,7 +169,7 @@ def facts(incident: Incident, prior: Prior, language: Language) -> tuple[str, ..
         if copied:
             lines.append(f"注意：{people} 人中有 {copied} 人发的是同一段文字，可能有人组织。")
         if incident.reason.late:
-            lines.append(f"注意：评论写于 {_clock(incident.reason.crossed_at)} 前后，送达时已晚。")
+            lines.append(f"注意：评论写于 {clock(incident.reason.crossed_at)} 前后，送达时已晚。")
         lines.append("营销推送已暂停。" if incident.pause_promotions else "营销推送未暂停。")
     else:
         if copied:
@@ -178,7 +178,7 @@ def facts(incident: Incident, prior: Prior, language: Language) -> tuple[str, ..
             )
         if incident.reason.late:
             lines.append(
-                f"Note: written around {_clock(incident.reason.crossed_at)}, they reached us late."
+                f"Note: written around {clock(incident.reason.crossed_at)}, they reached us late."
             )
         paused = incident.pause_promotions
         lines.append("Promotions are paused." if paused else "Promotions are not paused.")
@@ -238,7 +238,8 @@ def _ending(incident: Incident, action: Action, language: Language) -> tuple[str
     return (why, "营销推送可以恢复。" if language == "zh" else "Promotions may resume.")
 
 
-def _clock(at: int) -> str:
+def clock(at: int) -> str:
+    """A time as staff read it: month, day, hour, minute in Asia/Shanghai."""
     return f"{datetime.fromtimestamp(at / 1000, UTC) + _SHANGHAI:%m-%d %H:%M}"
 
 
