@@ -34,8 +34,12 @@ RELAY_MS = 30_000
 AHEAD_MS = HOUR_MS
 """A platform's clock may run ahead of ours by so much."""
 LONGEST_LOOK_MS = 24 * HOUR_MS
+GATHER_S = 0.1
+"""After a bell, wait for what comes with it."""
+SLOW_S = 0.2
 REST = 4
-"""After a slow judgement an account rests so many times as long."""
+"""After a slow judgement an account rests so many times as long, so that a storm can't starve
+the others."""
 MOST_REST_S = 5.0
 
 Clock = Callable[[], int]
@@ -106,6 +110,7 @@ class Evaluator:
             try:
                 async with asyncio.timeout(TICK_S):
                     await self._rang.wait()
+                    await asyncio.sleep(GATHER_S)
             except TimeoutError:
                 pass
 
@@ -169,7 +174,8 @@ class Evaluator:
             self._changed()
         took = time.monotonic() - began
         self._observer.evaluated(account, took)
-        self._rest_until[account] = time.monotonic() + min(took * REST, MOST_REST_S)
+        rest = min(took * REST, MOST_REST_S) if took > SLOW_S else 0.0
+        self._rest_until[account] = time.monotonic() + rest
 
     async def _read(self, account: str, bell: int) -> Evidence:
         now = self._clock()
