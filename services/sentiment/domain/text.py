@@ -54,7 +54,10 @@ _NAME = re.compile(r"@[\w·-]{1,30}:?")
 _REPOST_TAIL = re.compile(r"//@[^\n]*")
 _WHOLE_REPOST = re.compile(r"^ *//@[\w·-]{0,30}:?", re.MULTILINE)
 _EMOTICON = re.compile(r"\[([^\[\]\n ]{1,8})\]")
-_LONG_NUMBER = re.compile(r"(?<![0-9])(?!(?:12315|12345|1314|2333|10086)(?![0-9]))[0-9]{4,}")
+# Hotlines, 1314, the laugh 2333… and floods of one digit are words; other long numbers are not.
+_LONG_NUMBER = re.compile(
+    r"(?<![0-9])(?!(?:12315|12345|1314|10086|23{2,}|([0-9])\1+)(?![0-9]))[0-9]{4,}"
+)
 
 
 def normalise(text: str) -> str:
