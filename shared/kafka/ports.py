@@ -14,8 +14,8 @@ class OutgoingRecord:
     """A record to produce; `topic` without the deployment's prefix."""
 
     topic: str
-    key: bytes
-    value: bytes
+    key: bytes | None
+    value: bytes | None
     headers: Headers
     partition: int | None = None
 

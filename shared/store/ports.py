@@ -13,7 +13,12 @@ from typing import Any, Protocol
 DOCUMENT_LIMIT_BYTES = 1_048_576
 
 
-@dataclass(frozen=True, slots=True)
+def owner_text(topic: str, partition: int) -> str:
+    """How a document names the partition whose owner announces for it; -1 for no partition."""
+    return f"{topic}|{partition}" if partition >= 0 else "|-1"
+
+
+@dataclass(slots=True)
 class GuardedWrite:
     """Set `fields` and raise the version, if the document still has the version that was read.
 
@@ -24,6 +29,9 @@ class GuardedWrite:
     id: str
     read_version: int
     fields: Mapping[str, Any]
+    """New values by name; `l.<loop>` reaches into the bookkeeping."""
+    encoded: Any = None
+    """The store's own form of the write, kept between weighing and writing."""
 
 
 class GuardedStore(Protocol):
@@ -43,8 +51,8 @@ class GuardedStore(Protocol):
         (too large) must not spoil the others.
         """
 
-    async def oversized(self, writes: Sequence[GuardedWrite]) -> set[str]:
-        """Ids whose fields would pass `DOCUMENT_LIMIT_BYTES`. Pure computation, no I/O."""
+    def oversized(self, writes: Sequence[GuardedWrite]) -> set[str]:
+        """Ids whose fields would pass `DOCUMENT_LIMIT_BYTES`. No I/O; encodes the writes once."""
 
     def pending(
         self, loop: str, topic: str, partitions: Sequence[int]
@@ -59,7 +67,11 @@ class PartitionBooks(Protocol):
     """Durable counts of what a group skipped, one document a (group, epoch, topic, partition)."""
 
     async def load(self, group: str, epoch: str, topic: str, partition: int) -> tuple[int, int]:
-        """(offset up to which skips are counted, exclusive; records skipped). (-1, 0) if new."""
+        """(offset up to which skips are counted, exclusive; where the group began). -1, 0 if new.
+
+        Raises:
+            TransientError: the store can't be reached.
+        """
 
     async def save(
         self,
@@ -69,10 +81,16 @@ class PartitionBooks(Protocol):
         partition: int,
         *,
         start: int,
+        read: int,
         upto: int,
         skipped: int,
     ) -> None:
-        """Raise both; a lower `upto` than stored changes nothing (a zombie's write)."""
+        """Add `skipped`, if the stored `upto` is still `read`; -1 for books never kept.
+
+        Raises:
+            TransientError: another process has counted meanwhile, or the store can't be reached;
+                load again.
+        """
 
 
 class Leases(Protocol):

@@ -1,0 +1,114 @@
+"""The producer: `acks=all`, a bounded wait, no idempotence.
+
+An idempotent aiokafka producer never expires a batch and can hang on `stop` (measured with 0.14),
+so it can't keep a promise of seconds. A plain one may write a record twice when it retries; every
+consumer drops the second by its `ce_id`. One request per partition is in flight, so order holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from shared.errors import TransientError
+from shared.kafka.ports import OutgoingRecord
+
+DEADLINE_S = 2.5
+"""Longest wait for an acknowledgement: ingest must answer within 3 s."""
+MAX_REQUEST_BYTES = 2 * 1_048_576
+STOP_S = 5.0
+
+
+class KafkaPublisher:
+    """Produces records with `acks=all`; unacknowledged ones raise within `deadline_s`.
+
+    Args:
+        bootstrap_servers: `host:port`, comma separated.
+        topic_prefix: put before every topic's name, so that deployments can share a log.
+        client_id: shown in the broker's logs.
+        deadline_s: see `publish`.
+    """
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        *,
+        topic_prefix: str = "",
+        client_id: str = "fan-engagement",
+        deadline_s: float = DEADLINE_S,
+    ) -> None:
+        self._settings: dict[str, Any] = {
+            "bootstrap_servers": bootstrap_servers,
+            "client_id": client_id,
+            "acks": "all",
+            "enable_idempotence": False,
+            "linger_ms": 0,  # batches form by themselves while one request is in flight
+            "request_timeout_ms": round(deadline_s * 1000),
+            "retry_backoff_ms": 50,
+            "metadata_max_age_ms": 30_000,
+            "max_request_size": MAX_REQUEST_BYTES,
+            "max_batch_size": 131_072,
+        }
+        self._prefix = topic_prefix
+        self._deadline_s = deadline_s
+        self._producer: AIOKafkaProducer | None = None
+
+    async def start(self) -> None:
+        """Connect; raises `TransientError` while no broker answers."""
+        producer = AIOKafkaProducer(**self._settings)
+        try:
+            await producer.start()
+        except (KafkaError, OSError) as error:
+            await producer.stop()
+            raise TransientError("no broker answers; check the bootstrap servers") from error
+        self._producer = producer
+
+    async def stop(self) -> None:
+        """Send what is buffered, at most `STOP_S` seconds, and disconnect."""
+        if self._producer is not None:
+            producer, self._producer = self._producer, None
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(producer.stop(), STOP_S)
+
+    async def publish(self, records: Sequence[OutgoingRecord]) -> None:
+        """See `shared.kafka.ports.Publisher`."""
+        if self._producer is None:
+            raise TransientError("the producer is not connected")
+        send = self._producer.send
+        prefix = self._prefix
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                waiting = [
+                    await send(
+                        prefix + record.topic,
+                        record.value,
+                        record.key,
+                        record.partition,
+                        headers=record.headers,
+                    )
+                    for record in records
+                ]
+                if len(waiting) == 1:
+                    await waiting[0]
+                    return
+                results = await asyncio.gather(*waiting, return_exceptions=True)
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise TransientError(f"not acknowledged: {type(error).__name__}") from error
+        for result in results:
+            if isinstance(result, BaseException):
+                raise TransientError(f"not acknowledged: {type(result).__name__}") from result
+
+    async def reachable(self) -> bool:
+        """Whether the log answered a metadata request just now."""
+        if self._producer is None:
+            return False
+        try:
+            async with asyncio.timeout(1.0):
+                return bool(await self._producer.client.fetch_all_metadata())
+        except (KafkaError, OSError, TimeoutError):
+            return False

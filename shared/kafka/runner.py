@@ -1,0 +1,403 @@
+"""The one consumer of this project: batches in, guarded documents and announcements out.
+
+A batch goes: parse, prepare, decide, set dead letters aside, write, follow up, announce. Then the
+next batch begins while the announcements of this one are on their way; offsets are committed in
+order, when everything before them is through. To retry or to stop a partition the runner pauses
+it, goes back to the first record that is not done, and returns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from aiokafka import AIOKafkaConsumer
+
+from shared.errors import DeadLetterReason, PermanentError, TransientError
+from shared.kafka.assignment import Assignment
+from shared.kafka.deadletters import dead_letter
+from shared.kafka.fold import Folded, Held, OutboxFullError, fold
+from shared.kafka.handler import Fact, Handler
+from shared.kafka.partition import Partition
+from shared.kafka.ports import OutgoingRecord, Publisher
+from shared.kafka.records import FactReader, RawRecord
+from shared.kafka.writer import CACHED_DOCUMENTS, DocumentWriter
+from shared.observe.observer import Observer, PauseReason
+from shared.retry import RetryPolicy
+from shared.store.ports import GuardedStore, PartitionBooks
+
+MAX_IN_FLIGHT = 4
+"""Batches of a partition whose announcements may be on their way."""
+WAIT_S = 1.0
+"""Longest wait inside a batch for something that is nearly done; beyond it, pause."""
+PARSE_AT_ONCE = 1_000
+RETRY = RetryPolicy(first_delay_s=0.1, max_delay_s=5.0)
+
+S = TypeVar("S")
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The records of one delivery and what became of them. Origins are (partition, offset)."""
+
+    records: dict[int, list[RawRecord]]
+    facts: list[Fact] = field(default_factory=list)
+    documents: dict[str, list[Fact]] = field(default_factory=dict)
+    skipped: dict[int, list[int]] = field(default_factory=dict)
+    dead: dict[tuple[int, int], PermanentError] = field(default_factory=dict)
+    folds: dict[str, Folded] = field(default_factory=dict)
+
+
+class _TooManyDeadLettersError(Exception):
+    def __init__(self, partition: int, index: int) -> None:
+        super().__init__()
+        self.partition = partition
+        self.index = index
+
+
+class Runner(Generic[S]):
+    """Runs one handler over one topic in one consumer group, `<service>.<topic>`.
+
+    Args:
+        handler: decides.
+        store: the handler's documents.
+        books: durable counts of skipped records.
+        publisher: for announcements and dead letters.
+        observer: is told what happens.
+        service: names the group, the source of announcements and the dead-letter topic.
+        topic: without the deployment's prefix.
+        epoch: names the incarnation of the log.
+        cached_documents: see `DocumentWriter`.
+    """
+
+    def __init__(
+        self,
+        handler: Handler[S],
+        store: GuardedStore,
+        books: PartitionBooks,
+        publisher: Publisher,
+        *,
+        observer: Observer,
+        service: str,
+        topic: str,
+        epoch: str,
+        cached_documents: int = CACHED_DOCUMENTS,
+    ) -> None:
+        self.group = f"{service}.{topic}"
+        self.topic = topic
+        self.writer: DocumentWriter[S] = DocumentWriter(
+            handler,
+            store,
+            publisher,
+            source=f"/{service}",
+            group=self.group,
+            observer=observer,
+            cached_documents=cached_documents,
+        )
+        self._handler = handler
+        self._books = books
+        self._publisher = publisher
+        self._observer = observer
+        self._service = service
+        self._epoch = epoch
+        self._reader = FactReader(topic, handler.types)
+        self._buried: set[tuple[int, int]] = set()
+        self._busy_since: float | None = None
+        self.assignment = Assignment(
+            group=self.group,
+            topic=topic,
+            epoch=epoch,
+            books=books,
+            observer=observer,
+            relay=self.writer.relay,
+            forget=self.writer.forget,
+        )
+
+    async def start(self) -> None:
+        """Begin to commit and to tidy; call before the broker starts to deliver."""
+        await self.writer.start()
+        self.assignment.start()
+
+    async def stop(self, drain_s: float = 5.0) -> None:
+        """Finish what is on its way, commit, and take no more; call before the broker stops."""
+        await self.assignment.drain(drain_s)
+        await self.writer.stop(drain_s)
+        await self.assignment.stop()
+
+    def stuck_s(self) -> float:
+        """Seconds since this runner made progress while there was work; 0 while all is well."""
+        busy = time.monotonic() - self._busy_since if self._busy_since is not None else 0.0
+        return max(busy, self.assignment.silent_s())
+
+    def stopped_partitions(self) -> list[int]:
+        """Partitions that need a person: see `Observer.partition_stopped`."""
+        return [p.number for p in self.assignment.partitions.values() if p.stopped]
+
+    async def handle(
+        self, records: Iterable[RawRecord], consumer: AIOKafkaConsumer[Any, Any]
+    ) -> None:
+        """Take one delivery. Never raises: what fails is retried from its first record."""
+        by_partition: dict[int, list[RawRecord]] = {}
+        for record in records:
+            by_partition.setdefault(record.partition, []).append(record)
+        with self.assignment.busy() as accepted:
+            if not accepted:
+                return  # partitions are changing hands: these come again
+            self._busy_since = time.monotonic()
+            try:
+                batch = await self._accept(by_partition, consumer)
+                if batch:
+                    await self._attempt(batch, consumer)
+            finally:
+                self._busy_since = None
+
+    async def _accept(
+        self, by_partition: dict[int, list[RawRecord]], consumer: AIOKafkaConsumer[Any, Any]
+    ) -> dict[int, list[RawRecord]]:
+        """Leave out partitions that are not ready, stopped, or too far ahead of the log."""
+        accepted: dict[int, list[RawRecord]] = {}
+        for number, records in by_partition.items():
+            partition = self.assignment.partitions.get(number)
+            if partition is None or partition.paused or partition.stopped:
+                continue
+            if partition.ready is not None and not partition.ready.done():
+                await asyncio.wait({partition.ready}, timeout=WAIT_S)
+            if partition.stopped:
+                self.assignment.hold(partition, consumer, records[0].offset)
+                continue
+            if partition.ready is None or not partition.ready.done():
+                self._pause([partition], {number: records}, consumer, "store")
+                continue
+            partition.advance()
+            if len(partition.in_flight) >= MAX_IN_FLIGHT:
+                await asyncio.wait({partition.in_flight[0][1]}, timeout=WAIT_S)
+                partition.advance()
+            if len(partition.in_flight) >= MAX_IN_FLIGHT:
+                self._pause([partition], {number: records}, consumer, "log")
+                continue
+            accepted[number] = records
+        return accepted
+
+    async def _attempt(
+        self, records: dict[int, list[RawRecord]], consumer: AIOKafkaConsumer[Any, Any]
+    ) -> None:
+        partitions = {number: self.assignment.partitions[number] for number in records}
+        while records:
+            reason: PauseReason = "store"
+            failure: Exception
+            try:
+                await self._process(records, partitions)
+            except _TooManyDeadLettersError as limit:
+                self._stop(partitions[limit.partition], records, limit.index, consumer)
+                continue
+            except OutboxFullError as error:
+                reason, failure = "outbox_full", error
+            except _DeadLetterTopicError as error:
+                reason, failure = "dead_letter_topic", error
+            except TransientError as error:
+                failure = error
+            except Exception as error:  # noqa: BLE001 -- our mistake must not lose a record
+                reason, failure = "handler", error
+            else:
+                return
+            self._observer.failure(self.group, reason, failure)
+            self._pause(partitions.values(), records, consumer, reason)
+            return
+
+    def _stop(
+        self,
+        partition: Partition,
+        records: dict[int, list[RawRecord]],
+        index: int,
+        consumer: AIOKafkaConsumer[Any, Any],
+    ) -> None:
+        """Leave the partition before the record at `index`; what came before it still counts."""
+        partition.stopped = "too_many_dead_letters"
+        self._observer.partition_stopped(self.group, partition.number, partition.stopped)
+        self.assignment.hold(partition, consumer, records[partition.number][index].offset)
+        records[partition.number] = records[partition.number][:index]
+        if not index:
+            del records[partition.number]
+
+    def _pause(
+        self,
+        partitions: Iterable[Partition],
+        records: dict[int, list[RawRecord]],
+        consumer: AIOKafkaConsumer[Any, Any],
+        reason: PauseReason,
+    ) -> None:
+        """Go back to the first record and try again after a while that grows with the failures."""
+        for partition in partitions:
+            if partition.number not in records:
+                continue
+            partition.failures += 1
+            self.assignment.pause(
+                partition,
+                consumer,
+                records[partition.number][0].offset,
+                RETRY.delay_s(partition.failures, random.random()),
+                reason,
+            )
+
+    async def _process(
+        self, records: dict[int, list[RawRecord]], partitions: dict[int, Partition]
+    ) -> None:
+        began = time.monotonic()
+        batch = _Batch(records)
+        await self._parse(batch)
+        await self._handler.before(batch.facts)
+        for fact in batch.facts:
+            document_id = self._handler.document_id(fact.event)
+            if document_id is None:
+                batch.skipped.setdefault(fact.partition, []).append(fact.offset)
+            else:
+                batch.documents.setdefault(document_id, []).append(fact)
+
+        def decide(document_id: str, held: Held[S]) -> bool:
+            facts = batch.documents[document_id]
+            if batch.dead:
+                facts = [f for f in facts if (f.partition, f.offset) not in batch.dead]
+            folded = fold(held, facts, self._handler, epoch=self._epoch, source=self.writer.source)
+            batch.folds[document_id] = folded
+            for fact, error in folded.dead:
+                batch.dead[fact.partition, fact.offset] = error
+            return folded.changed
+
+        async def before_write(oversized: set[str]) -> None:
+            for document_id in oversized:
+                for fact in batch.folds[document_id].new:
+                    batch.dead[fact.partition, fact.offset] = PermanentError(
+                        DeadLetterReason.DOCUMENT_FULL, "the document would pass 1 MiB"
+                    )
+            self._check_limits(batch, partitions)
+            await self._bury(batch)
+
+        async with self.writer.transaction() as transact:
+            done = await transact(list(batch.documents), decide, before_write)
+        if batch.dead and not batch.documents:
+            await before_write(set())
+        await self._save_books(batch, partitions)
+        alive = batch.facts
+        if batch.dead:
+            alive = [f for f in alive if (f.partition, f.offset) not in batch.dead]
+        await self._handler.after(alive)
+        through = self.writer.announce(done)
+        self._finish(batch, partitions, through, began)
+
+    async def _parse(self, batch: _Batch) -> None:
+        read = self._reader.read
+        count = 0
+        for number, records in batch.records.items():
+            for record in records:
+                try:
+                    fact = read(record)
+                except PermanentError as error:
+                    batch.dead[number, record.offset] = error
+                else:
+                    if fact is None:
+                        batch.skipped.setdefault(number, []).append(record.offset)
+                    else:
+                        batch.facts.append(fact)
+                count += 1
+                if count % PARSE_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+
+    def _check_limits(self, batch: _Batch, partitions: dict[int, Partition]) -> None:
+        if not batch.dead:
+            return
+        for number, records in batch.records.items():
+            index = partitions[number].limit.one_too_many(
+                [(number, record.offset) in batch.dead for record in records]
+            )
+            if index is not None:
+                raise _TooManyDeadLettersError(number, index)
+
+    async def _bury(self, batch: _Batch) -> None:
+        """Set the dead letters aside, acknowledged, before the state of their batch is written."""
+        waiting = [origin for origin in batch.dead if origin not in self._buried]
+        if not waiting:
+            return
+        wanted = set(waiting)
+        letters: list[OutgoingRecord] = [
+            dead_letter(
+                topic=self.topic,
+                partition=number,
+                offset=record.offset,
+                key=record.key,
+                value=record.value,
+                headers=record.headers,
+                service=self._service,
+                error=batch.dead[number, record.offset],
+            )
+            for number, records in batch.records.items()
+            for record in records
+            if (number, record.offset) in wanted
+        ]
+        try:
+            await self._publisher.publish(letters)
+        except TransientError as error:
+            raise _DeadLetterTopicError("the dead-letter topic can't take it") from error
+        self._buried.update(waiting)
+
+    async def _save_books(self, batch: _Batch, partitions: dict[int, Partition]) -> None:
+        for number, offsets in batch.skipped.items():
+            partition = partitions[number]
+            fresh = [offset for offset in offsets if offset >= partition.books_from]
+            if not fresh:
+                continue
+            upto = max(fresh) + 1
+            books = (self.group, self._epoch, self.topic, number)
+            try:
+                await self._books.save(
+                    *books,
+                    start=partition.start,
+                    read=partition.books_from,
+                    upto=upto,
+                    skipped=len(fresh),
+                )
+            except TransientError:
+                partition.books_from, _ = await self._books.load(*books)
+                raise
+            partition.books_from = upto
+
+    def _finish(
+        self,
+        batch: _Batch,
+        partitions: dict[int, Partition],
+        through: asyncio.Future[None],
+        began: float,
+    ) -> None:
+        counts: dict[DeadLetterReason, int] = {}
+        for error in batch.dead.values():
+            counts[error.reason] = counts.get(error.reason, 0) + 1
+        for number, records in batch.records.items():
+            partition = partitions[number]
+            partition.limit.remember(
+                [(number, record.offset) in batch.dead for record in records]
+                if batch.dead
+                else [False] * len(records)
+            )
+            partition.failures = 0
+            partition.seen = records[-1].offset + 1
+            partition.in_flight.append((partition.seen, through))
+        self._buried.difference_update(batch.dead)
+        self.assignment.progressed()
+        through.add_done_callback(lambda _: self.assignment.wake())
+        folds = batch.folds.values()
+        self._observer.batch_done(
+            self.group,
+            applied=sum(f.applied for f in folds),
+            duplicates=sum(f.duplicates for f in folds),
+            skipped=sum(len(offsets) for offsets in batch.skipped.values()),
+            redelivered=sum(f.redelivered for f in folds),
+            dead_lettered=counts,
+            seconds=time.monotonic() - began,
+        )
+
+
+class _DeadLetterTopicError(TransientError):
+    """The dead-letter topic can't take a record: its batch waits."""

@@ -1,0 +1,92 @@
+"""The shell around a runner: a FastStream batch subscriber that hands over raw records.
+
+FastStream parses nothing here. Its own batch parser decodes every header as UTF-8 and raises for
+the whole batch, and a typed payload that fails validation is committed unseen (measured, 0.7.8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+
+from shared.kafka.runner import Runner
+
+POLL_MS = 50
+"""An idle subscriber sleeps this long twice between two looks at the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerSettings:
+    """How a consumer behaves in its group; times in milliseconds."""
+
+    topic_prefix: str = ""
+    max_records: int = 5_000
+    session_timeout_ms: int = 10_000
+    rebalance_timeout_ms: int = 10_000
+
+
+def subscribe(broker: KafkaBroker, runner: Runner[Any], settings: ConsumerSettings) -> None:
+    """Subscribe the runner to its topic, one member of the group `<prefix><service>.<topic>`."""
+    topic = settings.topic_prefix + runner.topic
+    assignment = runner.assignment
+    subscriber = broker.subscriber(
+        topic,
+        batch=True,
+        group_id=settings.topic_prefix + runner.group,
+        ack_policy=AckPolicy.MANUAL,
+        auto_offset_reset="earliest",
+        max_records=settings.max_records,
+        batch_timeout_ms=POLL_MS,
+        fetch_max_wait_ms=200,
+        max_partition_fetch_bytes=4 * 1_048_576,
+        session_timeout_ms=settings.session_timeout_ms,
+        heartbeat_interval_ms=max(100, settings.session_timeout_ms // 6),
+        rebalance_timeout_ms=settings.rebalance_timeout_ms,
+        listener=assignment,
+        parser=_untouched,
+        decoder=_raw_records,
+    )
+    assignment.topic_with_prefix = topic
+    assignment.drain_s = settings.rebalance_timeout_ms / 2000
+    assignment.consumer = lambda: subscriber.consumer
+
+    @subscriber
+    async def deliver(records: Any) -> None:
+        if subscriber.consumer is not None:
+            await runner.handle(records, subscriber.consumer)
+
+
+def make_broker(bootstrap_servers: str, *, client_id: str) -> KafkaBroker:
+    """A broker that neither creates topics, nor converts payloads, nor logs by itself."""
+    return KafkaBroker(
+        bootstrap_servers,
+        client_id=client_id,
+        apply_types=False,
+        logger=None,
+        allow_auto_create_topics=False,
+    )
+
+
+async def _untouched(message: Sequence[Any]) -> KafkaMessage:
+    return KafkaMessage(body=b"", raw_message=tuple(message), consumer=_NO_CONSUMER)
+
+
+async def _raw_records(message: KafkaMessage) -> Any:
+    return message.raw_message
+
+
+class _NoConsumer:
+    """FastStream acknowledges nothing here, so its consumer handle stays unused."""
+
+    async def commit(self) -> None:
+        raise NotImplementedError("the runner commits explicit offsets")
+
+    def seek(self, partition: Any, offset: int) -> None:
+        raise NotImplementedError("the runner seeks")
+
+
+_NO_CONSUMER = _NoConsumer()

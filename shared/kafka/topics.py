@@ -1,0 +1,71 @@
+"""Creates the topics of the registry, and the dead-letter topics of a service's groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from shared.errors import TransientError
+from shared.events import DEAD_LETTER_HEADROOM_BYTES, TOPICS, dead_letter_topic
+
+DEAD_LETTER_RETENTION_MS = 30 * 86_400_000
+
+
+async def create_topics(
+    bootstrap_servers: str,
+    *,
+    topic_prefix: str = "",
+    replication_factor: int = 1,
+    consumed: Iterable[tuple[str, str]] = (),
+) -> None:
+    """Create what is missing; what exists is left as it is, partitions are never added.
+
+    Args:
+        bootstrap_servers: `host:port`, comma separated.
+        topic_prefix: put before every name.
+        replication_factor: copies of each partition.
+        consumed: (topic, service) pairs that need a dead-letter topic.
+
+    Raises:
+        TransientError: no broker answered, or it refused.
+    """
+    wanted = [
+        NewTopic(
+            topic_prefix + topic.name,
+            topic.partitions,
+            replication_factor,
+            topic_configs={
+                **{name: str(value) for name, value in topic.config.items()},
+                "max.message.bytes": str(topic.max_message_bytes),
+            },
+        )
+        for topic in TOPICS.values()
+    ]
+    wanted += [
+        NewTopic(
+            topic_prefix + dead_letter_topic(name, service),
+            1,
+            replication_factor,
+            topic_configs={
+                "retention.ms": str(DEAD_LETTER_RETENTION_MS),
+                "max.message.bytes": str(
+                    TOPICS[name].max_message_bytes + DEAD_LETTER_HEADROOM_BYTES
+                ),
+            },
+        )
+        for name, service in consumed
+    ]
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    try:
+        await admin.start()
+        response = await admin.create_topics(wanted)
+    except (KafkaError, OSError) as error:
+        raise TransientError("topics can't be created; check the bootstrap servers") from error
+    finally:
+        await admin.close()
+    for name, code, *_ in response.topic_errors:
+        error_type = for_code(code)
+        if code and error_type is not TopicAlreadyExistsError:
+            raise TransientError(f"topic {name} can't be created: {error_type.__name__}")
