@@ -87,6 +87,16 @@ class ServiceSettings(BaseSettings):
             description="put before every topic and group, so that deployments can share a log",
         ),
     ] = ""
+    create_topics: Annotated[
+        bool,
+        Field(description="create missing topics at the start; false where the log does it"),
+    ] = True
+    replication_factor: Annotated[
+        int, Field(ge=1, le=9, description="copies of each partition of created topics")
+    ] = 1
+    max_records: Annotated[
+        int, Field(ge=1, le=50_000, description="records a consumer takes at once")
+    ] = 5_000
     session_timeout_ms: Annotated[
         int,
         Field(ge=1_000, le=300_000, description="a consumer silent for so long loses its place"),

@@ -114,7 +114,7 @@ class BoundedProtocol(HttpToolsProtocol):
         # Answered before its body ended: uvicorn's own timer was cleared by the body's bytes.
         self._owes_by = self.loop.time() + self.limits.keep_alive_s if answered else None
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn calls it
+    def send_400_response(self, msg: str) -> None:
         """Refuse what the parser could not read."""
         reason, problem = self._problem or ("bad_http", _BAD_HTTP)
         self._refuse(reason, problem)

@@ -1,0 +1,129 @@
+"""One connection of a service to the log: producer, consumers, order of start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from aiokafka.errors import KafkaError
+
+from shared.errors import TransientError
+from shared.kafka.handler import Handler
+from shared.kafka.publisher import KafkaPublisher
+from shared.kafka.runner import Runner
+from shared.kafka.subscribe import ConsumerSettings, make_broker, subscribe
+from shared.kafka.topics import create_topics
+from shared.kafka.writer import CACHED_DOCUMENTS
+from shared.observe.observer import Observer
+from shared.settings import ServiceSettings
+from shared.store.ports import GuardedStore, PartitionBooks
+
+START_RETRY_S = 1.0
+
+S = TypeVar("S")
+
+
+class LogSession:
+    """Everything of one service that talks to the log.
+
+    Args:
+        settings: bootstrap servers, prefix, epoch, timeouts.
+        observer: is told what the runners do.
+    """
+
+    def __init__(self, settings: ServiceSettings, observer: Observer) -> None:
+        self.publisher = KafkaPublisher(
+            settings.kafka_bootstrap_servers,
+            topic_prefix=settings.topic_prefix,
+            client_id=settings.service,
+        )
+        self.runners: list[Runner[Any]] = []
+        self._settings = settings
+        self._observer = observer
+        self._broker = make_broker(settings.kafka_bootstrap_servers, client_id=settings.service)
+        self._consuming = False
+
+    def consume(
+        self,
+        handler: Handler[S],
+        topic: str,
+        *,
+        store: GuardedStore,
+        books: PartitionBooks,
+        cached_documents: int = CACHED_DOCUMENTS,
+    ) -> Runner[S]:
+        """Run `handler` over `topic` in the group `<service>.<topic>` once the session starts."""
+        settings = self._settings
+        runner: Runner[S] = Runner(
+            handler,
+            store,
+            books,
+            self.publisher,
+            observer=self._observer,
+            service=settings.service,
+            topic=topic,
+            epoch=settings.log_epoch,
+            cached_documents=cached_documents,
+        )
+        subscribe(
+            self._broker,
+            runner,
+            ConsumerSettings(
+                topic_prefix=settings.topic_prefix,
+                max_records=settings.max_records,
+                session_timeout_ms=settings.session_timeout_ms,
+                rebalance_timeout_ms=settings.rebalance_timeout_ms,
+            ),
+        )
+        self.runners.append(runner)
+        return runner
+
+    async def start(self) -> None:
+        """Create topics, connect, begin to consume; waits for the log as long as it takes."""
+        await self._until_the_log_answers(self._create_topics)
+        await self._until_the_log_answers(self.publisher.start)
+        for runner in self.runners:
+            await runner.start()
+        if self.runners:
+            await self._until_the_log_answers(self._broker.start)
+        self._consuming = True
+
+    async def stop(self) -> None:
+        """Finish what is on its way, commit, leave the groups, disconnect."""
+        await asyncio.gather(*(runner.stop() for runner in self.runners))
+        if self._consuming:
+            await self._broker.stop()
+        await self.publisher.stop()
+
+    async def reachable(self) -> bool:
+        """Readiness: whether the log answers."""
+        return await self.publisher.reachable()
+
+    async def flowing(self) -> bool:
+        """Readiness: whether no partition is stopped; see `Observer.partition_stopped`."""
+        return not any(runner.stopped_partitions() for runner in self.runners)
+
+    def stuck_s(self) -> float:
+        """For the watchdog: the longest time without progress of any runner."""
+        return max((runner.stuck_s() for runner in self.runners), default=0.0)
+
+    async def _create_topics(self) -> None:
+        settings = self._settings
+        if settings.create_topics:
+            await create_topics(
+                settings.kafka_bootstrap_servers,
+                topic_prefix=settings.topic_prefix,
+                replication_factor=settings.replication_factor,
+                consumed=[(runner.topic, settings.service) for runner in self.runners],
+            )
+
+    async def _until_the_log_answers(self, step: Callable[[], Any]) -> None:
+        while True:
+            try:
+                await step()
+            except (TransientError, KafkaError, OSError) as error:
+                self._observer.failure(self._settings.service, "start", error)
+                await asyncio.sleep(START_RETRY_S)
+            else:
+                return
