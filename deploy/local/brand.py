@@ -14,11 +14,13 @@ from typing import Any
 
 import yaml
 
-ACCOUNT = "brand"  # our name for the brand's accounts: part of addresses and of fan keys
-SHOP = "shop"
-WECHAT_ORIGINAL_ID = "gh_0a1b2c3d4e5f"
+# Our names for the accounts, part of addresses and of fan keys, are the platforms' own here, so
+# that the shop of the story, which knows only those, can name a fan.
+WECHAT = "gh_0a1b2c3d4e5f"
 WECHAT_APP_ID = "wx0a1b2c3d4e5f6071"
-WEIBO_UID = 2187654321
+WEIBO = "2187654321"
+SHOP = "shop"
+SHOP_RETRIES_S = [1, 2, 4, 8]  # a real shop waits minutes
 ROLES = ("campaigns", "oncall", "operations", "viewer")
 
 
@@ -58,6 +60,11 @@ class Brand:
             staff_tokens={role: _token() for role in ROLES},
         )
 
+    @property
+    def shop_key(self) -> bytes:
+        """The key inside the shop's secret, for signing."""
+        return base64.b64decode(self.shop_secret.removeprefix("whsec_"))
+
     def write_sandbox_config(
         self, path: Path, ingest_url: str, overrides: dict[str, Any] | None = None
     ) -> None:
@@ -71,22 +78,22 @@ class Brand:
         config = {
             "wechat": [
                 {
-                    "account": WECHAT_ORIGINAL_ID,
+                    "account": WECHAT,
                     "appid": WECHAT_APP_ID,
                     "secret": self.wechat_app_secret,
                     "token": self.wechat_token,
                     "encoding_aes_key": self.wechat_aes_key,
                     "kind": "service",
                     "mode": "safe",
-                    "webhook": f"{ingest_url}/wechat/{ACCOUNT}",
+                    "webhook": f"{ingest_url}/wechat/{WECHAT}",
                 }
             ],
             "weibo": [
                 {
-                    "uid": WEIBO_UID,
+                    "uid": int(WEIBO),
                     "app_secret": self.weibo_app_secret,
                     "access_token": self.weibo_access_token,
-                    "webhook": f"{ingest_url}/weibo/{ACCOUNT}",
+                    "webhook": f"{ingest_url}/weibo/{WEIBO}",
                 }
             ],
             "shops": [
@@ -94,6 +101,7 @@ class Brand:
                     "source": SHOP,
                     "secret": self.shop_secret,
                     "webhook": f"{ingest_url}/events/{SHOP}",
+                    "retry_delays_s": SHOP_RETRIES_S,
                 }
             ],
             "robots": [{"key": self.robot_key, "name": "oncall"}],
@@ -107,10 +115,10 @@ class Brand:
         accounts = {
             "wechat": [
                 {
-                    "name": ACCOUNT,
+                    "name": WECHAT,
                     "kind": "service",
                     "app_id": WECHAT_APP_ID,
-                    "original_id": WECHAT_ORIGINAL_ID,
+                    "original_id": WECHAT,
                     "token": "${WECHAT_BRAND_TOKEN}",
                     "encoding_aes_key": "${WECHAT_BRAND_AES_KEY}",
                     "app_secret": "${WECHAT_BRAND_APP_SECRET}",
@@ -119,8 +127,8 @@ class Brand:
             ],
             "weibo": [
                 {
-                    "name": ACCOUNT,
-                    "uid": str(WEIBO_UID),
+                    "name": WEIBO,
+                    "uid": WEIBO,
                     "app_secret": "${WEIBO_BRAND_APP_SECRET}",
                     "access_token": "${WEIBO_BRAND_ACCESS_TOKEN}",
                     "api_base": f"{sandbox_url}/weibo",

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from deploy.local.audit import Account, audit
 from deploy.local.brand import Brand
 from deploy.local.environment import service_environment
 from deploy.local.parts.embedded_log import REPOSITORY, EmbeddedLog
@@ -123,6 +124,20 @@ class Stack:
     def logs(self) -> Path:
         """The folder with one log file for each process."""
         return self.folder / "logs"
+
+    def database(self, service: str) -> str:
+        """The name of a service's database."""
+        return f"{self.database_prefix}{service}"
+
+    def audit(self) -> list[Account]:
+        """The books of every group; of a drained system."""
+        return audit(
+            self.bootstrap_servers,
+            self.mongodb_url,
+            [self.database(service) for service in self.services],
+            topic_prefix=self.topic_prefix,
+            log_epoch=self.log_epoch,
+        )
 
     def url(self, name: str) -> str:
         """The base URL of an application."""
@@ -236,12 +251,14 @@ class Stack:
             config=self.folder / "config",
             bootstrap_servers=self.bootstrap_servers,
             mongodb_url=self.mongodb_url,
-            database=f"{self.database_prefix}{service}",
+            database=self.database(service),
             topic_prefix=self.topic_prefix,
             log_epoch=self.log_epoch,
             port=port,
             sandbox_url=self.applications["sandbox"].url,
         )
+        if self.kind == "embedded":
+            environment["FAN_CREATE_TOPICS"] = "false"  # its topics appear on first use
         environment |= {**self.environment, **extra}
         argv = self.command(service)
         process = Process(name, argv, self.logs, env=environment, cwd=REPOSITORY)
