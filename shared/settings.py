@@ -155,6 +155,10 @@ class ServiceSettings(BaseSettings):
         Literal["json", "console"], Field(description="json or, for eyes, console")
     ] = "json"
 
+    crash_at: Annotated[
+        str,
+        Field(description="for tests only: step=count kills the process there; leave it empty"),
+    ] = ""
     stop_timeout_s: Annotated[
         PositiveFloat, Field(description="seconds for each part of an orderly stop")
     ] = 20.0

@@ -236,11 +236,13 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
                 offsets[topic_partition] = partition.done
         if not offsets:
             return
+        self._observer.step(self._group, "announced")
         try:
             await consumer.commit(offsets)
         except (CommitFailedError, IllegalStateError, KafkaError) as error:
             self._observer.failure(self._group, "commit", error)
             return
+        self._observer.step(self._group, "committed")
         for topic_partition, offset in offsets.items():
             done = self.partitions.get(topic_partition.partition)
             if done is not None:

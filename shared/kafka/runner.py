@@ -12,19 +12,23 @@ import asyncio
 import random
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from aiokafka import AIOKafkaConsumer
 
-from shared.errors import DeadLetterReason, PermanentError, TransientError
+from shared.errors import DeadLetterReason, TransientError
 from shared.kafka.assignment import Assignment
-from shared.kafka.deadletters import dead_letter
-from shared.kafka.fold import Folded, Held, OutboxFullError, fold
-from shared.kafka.handler import Fact, Handler
+from shared.kafka.fold import OutboxFullError
+from shared.kafka.handler import Handler
 from shared.kafka.partition import Partition
-from shared.kafka.ports import OutgoingRecord, Publisher
-from shared.kafka.records import FactReader, RawRecord
+from shared.kafka.ports import Publisher
+from shared.kafka.processing import (
+    Batch,
+    DeadLetterTopicError,
+    Processor,
+    TooManyDeadLettersError,
+)
+from shared.kafka.records import RawRecord
 from shared.kafka.writer import CACHED_DOCUMENTS, DocumentWriter
 from shared.observe.observer import Observer, PauseReason
 from shared.retry import RetryPolicy
@@ -34,29 +38,9 @@ MAX_IN_FLIGHT = 4
 """Batches of a partition whose announcements may be on their way."""
 WAIT_S = 1.0
 """Longest wait inside a batch for something that is nearly done; beyond it, pause."""
-PARSE_AT_ONCE = 1_000
 RETRY = RetryPolicy(first_delay_s=0.1, max_delay_s=5.0)
 
 S = TypeVar("S")
-
-
-@dataclass(slots=True)
-class _Batch:
-    """The records of one delivery and what became of them. Origins are (partition, offset)."""
-
-    records: dict[int, list[RawRecord]]
-    facts: list[Fact] = field(default_factory=list)
-    documents: dict[str, list[Fact]] = field(default_factory=dict)
-    skipped: dict[int, list[int]] = field(default_factory=dict)
-    dead: dict[tuple[int, int], PermanentError] = field(default_factory=dict)
-    folds: dict[str, Folded] = field(default_factory=dict)
-
-
-class _TooManyDeadLettersError(Exception):
-    def __init__(self, partition: int, index: int) -> None:
-        super().__init__()
-        self.partition = partition
-        self.index = index
 
 
 class Runner(Generic[S]):
@@ -98,14 +82,17 @@ class Runner(Generic[S]):
             observer=observer,
             cached_documents=cached_documents,
         )
-        self._handler = handler
-        self._books = books
-        self._publisher = publisher
+        self._processor = Processor(
+            handler,
+            self.writer,
+            books,
+            publisher,
+            observer,
+            service=service,
+            topic=topic,
+            epoch=epoch,
+        )
         self._observer = observer
-        self._service = service
-        self._epoch = epoch
-        self._reader = FactReader(topic, handler.types)
-        self._buried: set[tuple[int, int]] = set()
         self._busy_since: float | None = None
         self.assignment = Assignment(
             group=self.group,
@@ -185,24 +172,26 @@ class Runner(Generic[S]):
     async def _attempt(
         self, records: dict[int, list[RawRecord]], consumer: AIOKafkaConsumer[Any, Any]
     ) -> None:
+        began = time.monotonic()
         partitions = {number: self.assignment.partitions[number] for number in records}
         while records:
             reason: PauseReason = "store"
             failure: Exception
             try:
-                await self._process(records, partitions)
-            except _TooManyDeadLettersError as limit:
+                batch, through = await self._processor.process(records, partitions)
+            except TooManyDeadLettersError as limit:
                 self._stop(partitions[limit.partition], records, limit.index, consumer)
                 continue
             except OutboxFullError as error:
                 reason, failure = "outbox_full", error
-            except _DeadLetterTopicError as error:
+            except DeadLetterTopicError as error:
                 reason, failure = "dead_letter_topic", error
             except TransientError as error:
                 failure = error
             except Exception as error:  # noqa: BLE001 -- our mistake must not lose a record
                 reason, failure = "handler", error
             else:
+                self._finish(batch, partitions, through, began)
                 return
             self._observer.failure(self.group, reason, failure)
             self._pause(partitions.values(), records, consumer, reason)
@@ -243,130 +232,9 @@ class Runner(Generic[S]):
                 reason,
             )
 
-    async def _process(
-        self, records: dict[int, list[RawRecord]], partitions: dict[int, Partition]
-    ) -> None:
-        began = time.monotonic()
-        batch = _Batch(records)
-        await self._parse(batch)
-        await self._handler.before(batch.facts)
-        for fact in batch.facts:
-            document_id = self._handler.document_id(fact.event)
-            if document_id is None:
-                batch.skipped.setdefault(fact.partition, []).append(fact.offset)
-            else:
-                batch.documents.setdefault(document_id, []).append(fact)
-
-        def decide(document_id: str, held: Held[S]) -> bool:
-            facts = batch.documents[document_id]
-            if batch.dead:
-                facts = [f for f in facts if (f.partition, f.offset) not in batch.dead]
-            folded = fold(held, facts, self._handler, epoch=self._epoch, source=self.writer.source)
-            batch.folds[document_id] = folded
-            for fact, error in folded.dead:
-                batch.dead[fact.partition, fact.offset] = error
-            return folded.changed
-
-        async def before_write(oversized: set[str]) -> None:
-            for document_id in oversized:
-                for fact in batch.folds[document_id].new:
-                    batch.dead[fact.partition, fact.offset] = PermanentError(
-                        DeadLetterReason.DOCUMENT_FULL, "the document would pass 1 MiB"
-                    )
-            self._check_limits(batch, partitions)
-            await self._bury(batch)
-
-        async with self.writer.transaction() as transact:
-            done = await transact(list(batch.documents), decide, before_write)
-        if batch.dead and not batch.documents:
-            await before_write(set())
-        await self._save_books(batch, partitions)
-        alive = batch.facts
-        if batch.dead:
-            alive = [f for f in alive if (f.partition, f.offset) not in batch.dead]
-        await self._handler.after(alive)
-        through = self.writer.announce(done)
-        self._finish(batch, partitions, through, began)
-
-    async def _parse(self, batch: _Batch) -> None:
-        read = self._reader.read
-        count = 0
-        for number, records in batch.records.items():
-            for record in records:
-                try:
-                    fact = read(record)
-                except PermanentError as error:
-                    batch.dead[number, record.offset] = error
-                else:
-                    if fact is None:
-                        batch.skipped.setdefault(number, []).append(record.offset)
-                    else:
-                        batch.facts.append(fact)
-                count += 1
-                if count % PARSE_AT_ONCE == 0:
-                    await asyncio.sleep(0)
-
-    def _check_limits(self, batch: _Batch, partitions: dict[int, Partition]) -> None:
-        if not batch.dead:
-            return
-        for number, records in batch.records.items():
-            index = partitions[number].limit.one_too_many(
-                [(number, record.offset) in batch.dead for record in records]
-            )
-            if index is not None:
-                raise _TooManyDeadLettersError(number, index)
-
-    async def _bury(self, batch: _Batch) -> None:
-        """Set the dead letters aside, acknowledged, before the state of their batch is written."""
-        waiting = [origin for origin in batch.dead if origin not in self._buried]
-        if not waiting:
-            return
-        wanted = set(waiting)
-        letters: list[OutgoingRecord] = [
-            dead_letter(
-                topic=self.topic,
-                partition=number,
-                offset=record.offset,
-                key=record.key,
-                value=record.value,
-                headers=record.headers,
-                service=self._service,
-                error=batch.dead[number, record.offset],
-            )
-            for number, records in batch.records.items()
-            for record in records
-            if (number, record.offset) in wanted
-        ]
-        try:
-            await self._publisher.publish(letters)
-        except TransientError as error:
-            raise _DeadLetterTopicError("the dead-letter topic can't take it") from error
-        self._buried.update(waiting)
-
-    async def _save_books(self, batch: _Batch, partitions: dict[int, Partition]) -> None:
-        for number, offsets in batch.skipped.items():
-            partition = partitions[number]
-            fresh = [offset for offset in offsets if offset >= partition.books_from]
-            if not fresh:
-                continue
-            upto = max(fresh) + 1
-            books = (self.group, self._epoch, self.topic, number)
-            try:
-                await self._books.save(
-                    *books,
-                    start=partition.start,
-                    read=partition.books_from,
-                    upto=upto,
-                    skipped=len(fresh),
-                )
-            except TransientError:
-                partition.books_from, _ = await self._books.load(*books)
-                raise
-            partition.books_from = upto
-
     def _finish(
         self,
-        batch: _Batch,
+        batch: Batch,
         partitions: dict[int, Partition],
         through: asyncio.Future[None],
         began: float,
@@ -384,7 +252,6 @@ class Runner(Generic[S]):
             partition.failures = 0
             partition.seen = records[-1].offset + 1
             partition.in_flight.append((partition.seen, through))
-        self._buried.difference_update(batch.dead)
         self.assignment.progressed()
         through.add_done_callback(lambda _: self.assignment.wake())
         folds = batch.folds.values()
@@ -397,7 +264,3 @@ class Runner(Generic[S]):
             dead_lettered=counts,
             seconds=time.monotonic() - began,
         )
-
-
-class _DeadLetterTopicError(TransientError):
-    """The dead-letter topic can't take a record: its batch waits."""

@@ -38,6 +38,12 @@ class LogSession:
             topic_prefix=settings.topic_prefix,
             client_id=settings.service,
         )
+        if settings.crash_at:
+            from shared.testing.crash_points import CrashingObserver
+
+            observer = CrashingObserver(observer, settings.crash_at)
+        self.observer = observer
+        """Pass it on to the service's own writers and loops."""
         self.runners: list[Runner[Any]] = []
         self._settings = settings
         self._observer = observer

@@ -53,3 +53,6 @@ class Observer(Protocol):
 
     def failure(self, group: str, step: str, error: BaseException) -> None:
         """Something failed and will be tried again; `step` is bounded."""
+
+    def step(self, group: str, name: str) -> None:
+        """A named step was reached. Production does nothing; crash tests kill the process here."""

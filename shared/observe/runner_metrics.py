@@ -115,6 +115,9 @@ class RunnerMetrics:
         self._lag_records.labels(group, partition).set(records)
         self._lag_seconds.labels(group, partition).set(seconds)
 
+    def step(self, group: str, name: str) -> None:
+        """Nothing: see `shared.testing.crash_points`."""
+
     def failure(self, group: str, step: str, error: BaseException) -> None:
         """Something failed and will be tried again; `step` is bounded."""
         self._failures.labels(group, step).inc()

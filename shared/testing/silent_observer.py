@@ -67,3 +67,7 @@ class SilentObserver:
     def failure(self, group: str, step: str, error: BaseException) -> None:
         """Remember the kind; the text stays out."""
         self.failures.append((step, type(error).__name__))
+
+    def step(self, group: str, name: str) -> None:
+        """Add up."""
+        self.counts[f"step_{name}"] += 1
