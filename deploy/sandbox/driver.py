@@ -16,10 +16,11 @@ from deploy.sandbox.actions import Action, Counts
 from deploy.sandbox.control_api import NewComment
 from deploy.sandbox.faults import FaultOrder
 
+CHUNK = 100  # actions in one request: how fine the progress is
+
 Progress = Callable[[int, int], None]
 """Told how many of how many actions are done."""
 
-_CHUNK = 100  # actions in one request: how fine the progress is
 _POLL_S = 0.1
 
 
@@ -62,22 +63,26 @@ class SandboxDriver:
         *,
         concurrency: int = 8,
         on_progress: Progress | None = None,
+        chunk: int = CHUNK,
     ) -> Counts:
-        """Let many actions happen, each fan's in order; return when all pushes are settled."""
+        """Let many actions happen, each fan's in order; return when all pushes are settled.
+
+        They go in requests of `chunk` actions, one after the other; progress comes after each.
+        """
         waiting = list(actions)
         counts = Counts()
-        for start in range(0, len(waiting), _CHUNK):
-            chunk = waiting[start : start + _CHUNK]
+        for start in range(0, len(waiting), chunk):
+            part = waiting[start : start + chunk]
             found = await self._post(
                 "/_story/batch",
                 {
-                    "actions": [one.model_dump(mode="json") for one in chunk],
+                    "actions": [one.model_dump(mode="json") for one in part],
                     "concurrency": concurrency,
                 },
             )
             counts.add(Counts.from_json(found["counts"]))
             if on_progress:
-                on_progress(start + len(chunk), len(waiting))
+                on_progress(start + len(part), len(waiting))
         return counts
 
     async def publish_article(self, account: str) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from deploy.sandbox import story_script as script
 from deploy.sandbox.actions import Action, Counts
-from deploy.sandbox.driver import Progress, SandboxDriver
+from deploy.sandbox.driver import CHUNK, Progress, SandboxDriver
 
 WECHAT_FANS, WEIBO_FANS = 300, 100
 
@@ -66,7 +66,9 @@ class Story:
 
     async def purchase_act(self) -> ActReport:
         """The shop posts what fans bought."""
-        return await self._play("purchase", script.purchase_actions(self.cast, self._seed))
+        actions = script.purchase_actions(self.cast, self._seed)
+        # In one piece: a shop waits seconds before it sends again, and only once that way.
+        return await self._play("purchase", actions, chunk=len(actions) or 1)
 
     async def leave_act(self) -> ActReport:
         """A few fans leave again; nothing may be sent to them from now on."""
@@ -89,8 +91,8 @@ class Story:
         await self._driver.comment(self.cast.wechat, comments, msg_data_id=msg_data_id, index=index)
         return ActReport("article_comments", Counts(), {"complaints": len(comments)})
 
-    async def _play(self, name: str, actions: Sequence[Action]) -> ActReport:
+    async def _play(self, name: str, actions: Sequence[Action], *, chunk: int = CHUNK) -> ActReport:
         counts = await self._driver.send_all(
-            actions, concurrency=self._concurrency, on_progress=self._on_progress
+            actions, concurrency=self._concurrency, on_progress=self._on_progress, chunk=chunk
         )
         return ActReport(name, counts)

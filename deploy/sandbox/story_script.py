@@ -169,7 +169,9 @@ def _trouble(actions: Sequence[Action], cast: Cast, rng: random.Random) -> list[
     for action in actions:
         luck = rng.random()
         if luck < _LOST_ANSWER:
-            played.append(action.model_copy(update={"lost_answers": rng.choice((1, 1, 2))}))
+            # A shop's second pause is minutes long: too long for a story.
+            times = 1 if action.account == cast.shop else rng.choice((1, 1, 2))
+            played.append(action.model_copy(update={"lost_answers": times}))
         elif luck < _LOST_ANSWER + _TWICE:
             played.append(action.model_copy(update={"copies": 2}))
         else:

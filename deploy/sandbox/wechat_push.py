@@ -94,6 +94,10 @@ class WechatPusher:
             forged=action.forge is not None,
         )
 
+    def capture(self, action: Action, push: Push) -> None:
+        """Remember an answered push's signature, as a forger on the line would."""
+        self._captured[action.mode or self._account.mode] = push.requests[0].params
+
     def verification(self, at: float) -> Push:
         """Return the GET that the console sends when the webhook's address is saved."""
         timestamp, nonce = str(int(at)), secrets.token_hex(5)
@@ -177,8 +181,6 @@ class WechatPusher:
             params["msg_signature"] = sha1_of_sorted(self._account.token, timestamp, nonce, encrypt)
             outer = {"ToUserName": fields["ToUserName"], "Encrypt": encrypt}
             body = outer if mode is Mode.SAFE else {**fields, **outer}
-        if forge is None:
-            self._captured[mode] = params
         return Request(
             self._account.webhook,
             self._forge(params, mode, forge),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
-from deploy.sandbox.clock import shanghai_month
+from deploy.sandbox.clock import shanghai_day, shanghai_month
 from deploy.sandbox.config import AccountKind
 
 TEXT_BYTES = 2048  # longest text, UTF-8
@@ -40,7 +40,6 @@ SAME_CLIENTMSGID = 45065
 SAME_CLIENTMSGID_TOO_SOON = 45066
 CLIENTMSGID_TOO_LONG = 45067
 
-_DAY_S = 24 * 3600.0
 _MINUTE_S = 60.0
 
 
@@ -172,10 +171,14 @@ def split_mass(
 
 
 def check_mass_rate(attempts: tuple[float, ...], now: float) -> int:
-    """Decide on the frequency of mass-send calls, given the instants of the earlier ones."""
+    """Decide on the frequency of mass-send calls, given the instants of the earlier ones.
+
+    A day is the platform's calendar day. Source: "API call limits", "Batch sends".
+    """
     if sum(1 for at in attempts if now - at < _MINUTE_S) >= MASS_CALLS_PER_MINUTE:
         return MINUTE_LIMIT
-    if sum(1 for at in attempts if now - at < _DAY_S) >= MASS_CALLS_PER_DAY:
+    today = shanghai_day(now)
+    if sum(1 for at in attempts if shanghai_day(at) == today) >= MASS_CALLS_PER_DAY:
         return DAILY_QUOTA
     return OK
 

@@ -72,11 +72,9 @@ class WeiboPusher:
     def push(self, action: Action, at: float) -> Push:
         """Return the push that tells the service of the action."""
         params = self._signed(int(at * 1000), stale=action.forge is Forgery.STALE)
-        if action.forge is None:
-            self._captured = params
-        elif action.forge is Forgery.BODY and self._captured is not None:
+        if action.forge is Forgery.BODY and self._captured is not None:
             params = self._captured  # the signature does not cover the body
-        elif action.forge is not Forgery.STALE:
+        elif action.forge in (Forgery.BODY, Forgery.SIGNATURE):
             params = {**params, "signature": secrets.token_hex(20)}
         body = json.dumps(self.message(action, at), ensure_ascii=False).encode()
         request = Request(self._account.webhook, params, {"Content-Type": "application/json"}, body)
@@ -90,6 +88,10 @@ class WeiboPusher:
             lost_answers=action.lost_answers,
             forged=action.forge is not None,
         )
+
+    def capture(self, _action: Action, push: Push) -> None:
+        """Remember an answered push's signature, as a forger on the line would."""
+        self._captured = push.requests[0].params
 
     def verification(self, at: float) -> Push:
         """Return the GET that Weibo sends when the webhook's address is saved."""

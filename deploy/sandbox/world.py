@@ -86,12 +86,18 @@ class World:
             elif weibo := self.weibo.get(action.account):
                 weibo.note(action.kind, action.fan, int(at))
         outcome = await deliver(self._client, push)
+        pusher = self._pushers[action.account]
+        if action.forge is None and action.kind != "verify" and not isinstance(pusher, ShopPusher):
+            # Only now: a forgery that overtook the genuine push would be the genuine one.
+            pusher.capture(action, push)
         self.books.record_webhook(
             self.clock.now(),
             outcome.verdict,
             account=action.account,
             kind=action.kind,
             fan=action.fan,
+            key=action.key,
+            created_at=int(at),
             push=push.name,
             status=outcome.status,
             forged=push.forged,
@@ -100,7 +106,11 @@ class World:
         return outcome
 
     async def act_all(self, actions: Iterable[Action], *, concurrency: int = 8) -> Counts:
-        """Let many actions happen, each fan's in order, fans beside each other."""
+        """Let many actions happen, each fan's in order, fans beside each other.
+
+        Raises:
+            UnknownActionError: one of them can't be; what was not begun yet does not happen.
+        """
         by_fan: defaultdict[tuple[str, str], list[Action]] = defaultdict(list)
         for number, action in enumerate(actions):
             by_fan[action.account, action.fan or str(number)].append(action)
@@ -112,9 +122,12 @@ class World:
                 async with gate:
                     counts.add((await self.act(action)).counts)
 
-        async with asyncio.TaskGroup() as group:
-            for own in by_fan.values():
-                group.create_task(play(own))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for own in by_fan.values():
+                    group.create_task(play(own))
+        except* ValueError as errors:
+            raise UnknownActionError(str(errors.exceptions[0])) from errors
         return counts
 
     def later(self, delay_s: float, action: Action) -> None:

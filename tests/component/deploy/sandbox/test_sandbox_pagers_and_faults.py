@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -47,6 +48,8 @@ async def test_weibo_answers_only_followers_who_acted_within_48_hours(stage: Sta
         ({"type": "poem"}, 10008),
         ({"data": json.dumps({"text": "汉" * 300})}, 20012),
         ({"data": json.dumps({"text": "汉" * 299})}, None),
+        # "URL-encoded" is what a form is; encoded twice, it is no JSON any more.
+        ({"data": quote(json.dumps({"text": "汉"}))}, 10008),
     ],
 )
 async def test_a_malformed_weibo_reply_is_named(

@@ -54,6 +54,15 @@ def _free_port() -> int:
         return port
 
 
+def _page(client: httpx.Client, timeout: float = DEADLINE_S) -> httpx.Response:
+    return client.post(
+        "/wecom/cgi-bin/webhook/send",
+        params={"key": ROBOT_KEY},
+        json={"msgtype": "text", "text": {"content": "告警"}},
+        timeout=timeout,
+    )
+
+
 def _wait_until_healthy(client: httpx.Client) -> None:
     deadline = time.monotonic() + DEADLINE_S
     while True:
@@ -83,17 +92,18 @@ def test_the_process_serves_pushes_and_keeps_books_over_a_kill(
             action = {"account": SERVICE, "kind": "subscribe", "fan": "o1"}
             sent = client.post("/_story/send", json=action).json()
             assert sent["verdict"] == "acknowledged"
-            answer = client.post(
-                "/wecom/cgi-bin/webhook/send",
-                params={"key": ROBOT_KEY},
-                json={"msgtype": "text", "text": {"content": "告警"}},
-            )
+            answer = _page(client)
             assert answer.json()["errcode"] == 0
             assert len(answer.headers.get_list("date")) == 1
+            fault = {"path": "/wecom/cgi-bin/webhook/send", "fault": "hang_after"}
+            client.post("/_control", json={"faults": [fault]}).raise_for_status()
+            with pytest.raises(httpx.ReadTimeout):
+                _page(client, timeout=0.5)
+            assert _page(client).json()["errcode"] == 0
             process.kill()
     finally:
         process.kill()
         process.wait()
     lines = (tmp_path / "books" / "books.ndjson").read_text("utf-8").splitlines()
-    assert [json.loads(line)["entry"] for line in lines] == ["reset", "webhook", "call"]
+    assert [json.loads(line)["entry"] for line in lines] == ["reset", "webhook", *["call"] * 3]
     assert json.loads(lines[-1])["message"]["text"]["content"] == "告警"

@@ -7,11 +7,14 @@ import json
 import httpx
 import pytest
 
+from deploy.sandbox.actions import Action
+from deploy.sandbox.config import Delivery
 from deploy.sandbox.signing import sha1_of_sorted, standard_webhook_signature
 from deploy.sandbox.wechat_aes import Envelope
+from deploy.sandbox.wechat_push import WechatPusher
 from deploy.sandbox.wechat_xml import build_xml, parse_xml
 
-from .conftest import AES_KEY, SERVICE, SHOP, WEIBO, Stage
+from .conftest import AES_KEY, SERVICE, SHOP, WEIBO, Stage, config
 
 
 async def test_safe_mode_shows_only_receiver_and_ciphertext(stage: Stage) -> None:
@@ -108,6 +111,24 @@ async def test_no_forged_wechat_push_carries_a_valid_signature_of_now(stage: Sta
         right = sha1_of_sorted("webhook-token", query["timestamp"], query["nonce"], sealed)
         stale = int(query["timestamp"]) < stage.time[0] - 300
         assert query["msg_signature"] != right or stale
+
+
+async def test_a_captured_signature_comes_from_a_push_that_was_answered(stage: Stage) -> None:
+    await stage.act(WEIBO, "text", "77", text="真")
+    genuine = stage.service.requests[0].url.params
+    await stage.act(WEIBO, "text", "78", text="假", forge="body")
+    forged = stage.service.requests[1]
+    assert dict(forged.url.params) == dict(genuine)
+    assert forged.content != stage.service.requests[0].content
+
+
+def test_re_sends_may_be_sealed_anew_and_still_carry_the_same_message() -> None:
+    account = config().wechat[0]
+    pusher = WechatPusher(account, Delivery(resign_on_retry=True))
+    push = pusher.push(Action(account=SERVICE, kind="text", fan="o1", text="hi"), 1.0)
+    envelope = Envelope(AES_KEY, "wx01")
+    opened = {envelope.open(parse_xml(one.body)["Encrypt"]) for one in push.requests}
+    assert (len(push.requests), len({one.body for one in push.requests}), len(opened)) == (3, 3, 1)
 
 
 def _reply(fan: str, *, sealed: bool, signature: str | None = None) -> httpx.Response:
@@ -227,5 +248,8 @@ async def test_what_the_platform_does_not_push_is_an_error_of_the_caller(stage: 
         {"account": SERVICE, "kind": "teleport", "fan": "o1"},
         {"account": "gh_nobody", "kind": "text", "fan": "o1"},
         {"account": SERVICE, "kind": "text", "colour": "red"},
+        {"account": WEIBO, "kind": "text", "fan": "no-number"},
     ):
         assert (await stage.client.post("/_story/send", json=action)).status_code == 400
+        batch = {"actions": [action]}
+        assert (await stage.client.post("/_story/batch", json=batch)).status_code == 400

@@ -58,6 +58,11 @@ def test_troubles_are_in_every_large_act() -> None:
     assert len(forged) > 10
 
 
+def test_a_shop_loses_one_answer_at_most_since_its_second_pause_takes_minutes() -> None:
+    assert max(one.lost_answers for one in script.purchase_actions(CAST)) == 1
+    assert max(one.lost_answers for one in script.talk_actions(CAST)) == 2
+
+
 def test_the_complaints_are_25_different_ones_by_25_different_fans() -> None:
     found = script.complaints(CAST)
     assert len({one.text for one in found}) == len({one.fan for one in found}) == 25
