@@ -104,6 +104,15 @@ def records_in(bootstrap_servers: str, topic: str) -> int:
         return sum(end - start for _, start, end in _extents(consumer, topic))
 
 
+def events_in(bootstrap_servers: str, topic: str) -> Counter[str]:
+    """Events in a topic by type, each `ce_id` once: what was announced twice is one event."""
+    ids: dict[str, set[str]] = {}
+    with _consumer(bootstrap_servers) as consumer:
+        for headers in _headers(consumer, topic):
+            ids.setdefault(headers["ce_type"], set()).add(headers["ce_id"])
+    return Counter({event_type: len(found) for event_type, found in ids.items()})
+
+
 @contextmanager
 def _consumer(bootstrap_servers: str) -> Iterator[Consumer]:
     with closing(
@@ -129,30 +138,29 @@ def _extents(consumer: Consumer, topic: str) -> list[tuple[TopicPartition, int, 
     return [(place, *consumer.get_watermark_offsets(place, timeout=TIMEOUT_S)) for place in places]
 
 
+def _headers(consumer: Consumer, topic: str) -> Iterator[dict[str, str]]:
+    """The headers of every record that is in the topic now, oldest first in each partition."""
+    for place, start, end in _extents(consumer, topic):
+        consumer.assign([TopicPartition(place.topic, place.partition, start)])
+        offset = start
+        while offset < end:
+            message = consumer.poll(TIMEOUT_S)
+            if message is None or message.error() is not None:
+                raise TimeoutError(f"{topic} could not be read to its end")
+            offset = (message.offset() or 0) + 1
+            headers: Any = message.headers() or []
+            yield {name: raw.decode(errors="replace") for name, raw in headers}
+
+
 def _dead_letters(consumer: Consumer, topic_prefix: str) -> Counter[tuple[str, str, int]]:
     """Distinct origins by service, topic and partition: a dead letter may be produced twice."""
     origins: set[tuple[str, str, int, int]] = set()
     for topic in consumer.list_topics(timeout=TIMEOUT_S).topics:
         if not topic.startswith(topic_prefix) or not topic.endswith(DEAD_LETTER_SUFFIX):
             continue
-        for place, start, end in _extents(consumer, topic):
-            consumer.assign([TopicPartition(place.topic, place.partition, start)])
-            offset = start
-            while offset < end:
-                message = consumer.poll(TIMEOUT_S)
-                if message is None or message.error() is not None:
-                    raise TimeoutError(f"{topic} could not be read to its end")
-                offset = (message.offset() or 0) + 1
-                headers: Any = message.headers()
-                told = {name: raw.decode() for name, raw in headers if name.startswith("dlq_")}
-                origins.add(
-                    (
-                        told["dlq_service"],
-                        told["dlq_topic"],
-                        int(told["dlq_partition"]),
-                        int(told["dlq_offset"]),
-                    )
-                )
+        for told in _headers(consumer, topic):
+            place = int(told["dlq_partition"]), int(told["dlq_offset"])
+            origins.add((told["dlq_service"], told["dlq_topic"], *place))
     return Counter((service, topic, partition) for service, topic, partition, _ in origins)
 
 

@@ -41,6 +41,7 @@ class Brand:
     robot_key: str
     pagerduty_routing_key: str
     link_secret: str
+    author_secret: str
     staff_tokens: dict[str, str]
     """One token a role."""
 
@@ -56,7 +57,8 @@ class Brand:
             shop_secret="whsec_" + base64.b64encode(secrets.token_bytes(24)).decode(),
             robot_key=secrets.token_hex(16),
             pagerduty_routing_key=secrets.token_hex(16),
-            link_secret=_token(),
+            link_secret=secrets.token_hex(32),
+            author_secret=secrets.token_hex(32),
             staff_tokens={role: _token() for role in ROLES},
         )
 
@@ -138,8 +140,37 @@ class Brand:
         }
         path.write_text(yaml.safe_dump(accounts, sort_keys=False))
 
+    def write_alerts(
+        self, path: Path, sandbox_url: str, incidents: dict[str, Any], escalation: dict[str, Any]
+    ) -> None:
+        """Write where incidents are told, to the sandbox's pagers.
+
+        Args:
+            path: the file to write.
+            sandbox_url: the base URL of the sandbox.
+            incidents: thresholds that differ from the service's own.
+            escalation: its steps; see the example in ``deploy/local/config``.
+        """
+        alerts = {
+            "incidents": incidents,
+            "channels": {
+                "oncall-group": {
+                    "kind": "wecom_robot",
+                    "url": f"{sandbox_url}/wecom/cgi-bin/webhook/send",
+                    "key": "${WECOM_ROBOT_KEY}",
+                },
+                "oncall-phone": {
+                    "kind": "pagerduty",
+                    "url": f"{sandbox_url}/pagerduty/v2/enqueue",
+                    "routing_key": "${PAGERDUTY_ROUTING_KEY}",
+                },
+            },
+            "escalation": escalation,
+        }
+        path.write_text(yaml.safe_dump(alerts, sort_keys=False))
+
     def environment(self) -> dict[str, str]:
-        """The variables that the accounts file refers to."""
+        """The variables that the files refer to."""
         return {
             "WECHAT_BRAND_TOKEN": self.wechat_token,
             "WECHAT_BRAND_AES_KEY": self.wechat_aes_key,
@@ -147,4 +178,6 @@ class Brand:
             "WEIBO_BRAND_APP_SECRET": self.weibo_app_secret,
             "WEIBO_BRAND_ACCESS_TOKEN": self.weibo_access_token,
             "SHOP_WEBHOOK_SECRET": self.shop_secret,
+            "WECOM_ROBOT_KEY": self.robot_key,
+            "PAGERDUTY_ROUTING_KEY": self.pagerduty_routing_key,
         }

@@ -34,7 +34,7 @@ def main() -> int:
     try:
         with (
             stop_on_signals(),
-            _only_one(FOLDER),
+            only_one(FOLDER),
             Stack(FOLDER / "stack", kind=kind, report=_report) as stack,
         ):
             print(describe(stack), flush=True)
@@ -83,9 +83,10 @@ One call for each input. The sandbox signs and encrypts what it pushes, like the
 
 Staff look at the result:
 
-  {_get(stack, "segmenter", f"/v1/fans/wechat:{WECHAT}:{FAN}")}
-  {_get(stack, "segmenter", "/v1/tags")}
-  {_get(stack, "sentiment", "/v1/incidents")}
+  {_get(stack, "segmenter", "viewer", f"/v1/fans/wechat:{WECHAT}:{FAN}")}
+  {_get(stack, "segmenter", "viewer", "/v1/tags")}
+  {_get(stack, "notifier", "viewer", "/v1/campaigns")}
+  {_get(stack, "sentiment", "oncall", "/v1/incidents")}
   curl -s {sandbox}/_books        # what reached the platforms
 
 Ctrl-C stops everything.
@@ -119,8 +120,8 @@ def _purchase(ingest: str, stack: Stack) -> str:
     -H "webhook-id: $id" -H "webhook-timestamp: $at" -H "webhook-signature: v1,$sig\""""
 
 
-def _get(stack: Stack, service: str, path: str) -> str:
-    token = stack.brand.staff_tokens["viewer"]
+def _get(stack: Stack, service: str, role: str, path: str) -> str:
+    token = stack.brand.staff_tokens[role]
     return f"curl -s -H 'authorization: Bearer {token}' '{stack.url(service)}{path}'"
 
 
@@ -137,7 +138,7 @@ def _watch(stack: Stack) -> None:
 
 
 @contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
+def only_one(folder: Path) -> Iterator[None]:
     """Refuse a second stack in the same folder: it would remove the first one's files."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:

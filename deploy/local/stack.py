@@ -36,7 +36,16 @@ STOP_GRACE_S = 15.0
 HTTP_OK = 200
 # What must not leak from the caller's shell into the stack, or the same command would do other
 # things on another machine.
-FOREIGN_PREFIXES = ("FAN_", "WECHAT_BRAND_", "WEIBO_BRAND_", "SHOP_WEBHOOK_")
+FOREIGN_PREFIXES = (
+    *("FAN_", "WECHAT_BRAND_", "WEIBO_BRAND_", "SHOP_WEBHOOK_"),
+    *("WECOM_ROBOT_", "PAGERDUTY_"),
+)
+ESCALATION: Mapping[str, Any] = {
+    "steps": [
+        {"channels": ["oncall-group"]},
+        {"after_seconds": 120, "channels": ["oncall-group", "oncall-phone"]},
+    ]
+}
 
 Kind = Literal["embedded", "real"]
 Command = Callable[[str], Sequence[str]]
@@ -80,6 +89,8 @@ class Stack:
         database_prefix: put before every service's database.
         environment: more variables for all services; they win.
         sandbox_config: more top-level settings of the sandbox.
+        incidents: thresholds of incidents that differ from the service's own.
+        escalation: who is told of an incident, and when.
         services: which services to start.
         command: the program of an application, without its arguments; for tests.
         report: told in one line what happens.
@@ -93,6 +104,8 @@ class Stack:
     database_prefix: str = "fan_"
     environment: Mapping[str, str] = field(default_factory=dict)
     sandbox_config: dict[str, Any] = field(default_factory=dict)
+    incidents: Mapping[str, Any] = field(default_factory=dict)
+    escalation: Mapping[str, Any] = field(default_factory=lambda: ESCALATION)
     services: Sequence[str] = SERVICES
     command: Command = lambda name: (
         sys.executable,
@@ -222,6 +235,9 @@ class Stack:
             sandbox_file, urls.get("ingest", "http://127.0.0.1:9"), self.sandbox_config
         )
         self.brand.write_accounts(config / "accounts.yaml", urls["sandbox"])
+        self.brand.write_alerts(
+            config / "alerts.yaml", urls["sandbox"], dict(self.incidents), dict(self.escalation)
+        )
         sandbox_arguments = ["--port", str(ports["sandbox"]), "--config", str(sandbox_file)]
         sandbox = Process(
             "sandbox",
@@ -255,7 +271,6 @@ class Stack:
             topic_prefix=self.topic_prefix,
             log_epoch=self.log_epoch,
             port=port,
-            sandbox_url=self.applications["sandbox"].url,
         )
         if self.kind == "embedded":
             environment["FAN_CREATE_TOPICS"] = "false"  # its topics appear on first use
