@@ -118,6 +118,8 @@ class Bookkeeping:
 
     def drop_acknowledged(self) -> list[Entry]:
         """Take out what the log has acknowledged, right before a write; answers what left."""
+        if not self.outbox:
+            return []
         gone = [entry for entry in self.outbox if entry.progress == "acknowledged"]
         if gone:
             self.outbox = [e for e in self.outbox if e.progress != "acknowledged"]
@@ -157,18 +159,19 @@ def dump(book: Bookkeeping) -> dict[str, Any]:
             {"s": source, "i": ring.ids, "t": ring.times, "x": ring.dropped}
             for source, ring in book.rings.items()
         ],
-        "out": [
-            {
-                "i": e.id,
-                "y": e.type,
-                "s": e.source,
-                "m": e.time,
-                "t": e.topic,
-                "k": e.key,
-                "b": e.value,
-                "r": e.traceparent,
-            }
-            for e in book.outbox
-        ],
+        "out": [_entry(e) for e in book.outbox] if book.outbox else [],
         "own": book.owner if book.outbox else None,
+    }
+
+
+def _entry(e: Entry) -> dict[str, Any]:
+    return {
+        "i": e.id,
+        "y": e.type,
+        "s": e.source,
+        "m": e.time,
+        "t": e.topic,
+        "k": e.key,
+        "b": e.value,
+        "r": e.traceparent,
     }

@@ -69,13 +69,18 @@ def fold(
     """
     folded = Folded()
     book = held.book
+    decide = handler.decide
+    partition, mark = -1, None
+    ring_of, ring = "", None
     for fact in facts:
-        mark = book.mark(epoch, fact.topic, fact.partition)
+        if mark is None or fact.partition != partition:
+            partition, mark = fact.partition, book.mark(epoch, fact.topic, fact.partition)
         if fact.offset <= mark.offset:
             folded.redelivered += 1
             continue
         time = fact.event.occurred_at
-        ring = book.ring(fact.source)
+        if ring is None or fact.source != ring_of:
+            ring_of, ring = fact.source, book.ring(fact.source)
         told = ring.tell(fact.id, time)
         if told == "duplicate":
             mark.offset = fact.offset
@@ -86,7 +91,7 @@ def fold(
             folded.dead.append((fact, _too_old()))
             continue
         try:
-            decision = handler.decide(held.state, fact)
+            decision = decide(held.state, fact)
         except TransientError:
             raise
         except PermanentError as error:
@@ -103,9 +108,10 @@ def fold(
         ring.add(fact.id, time)
         mark.offset = fact.offset
         mark.applied += 1
-        book.owner = owner_text(fact.topic, fact.partition)
-        folded.applied += 1
         folded.new.append(fact)
+    folded.applied = len(folded.new)
+    if book.outbox:
+        book.owner = owner_text(facts[-1].topic, facts[-1].partition)
     _check_outbox(book)
     return folded
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -20,6 +21,9 @@ from shared.settings import ServiceSettings
 from shared.store.ports import GuardedStore, PartitionBooks
 
 START_RETRY_S = 1.0
+GC_THRESHOLDS = (100_000, 50, 100)
+"""Batches make and drop many small objects around a large cache: with the default thresholds the
+collector takes half of a consumer's time (measured: 55 against 27 µs an event)."""
 
 S = TypeVar("S")
 
@@ -89,6 +93,8 @@ class LogSession:
         """Create topics, connect, begin to consume; waits for the log as long as it takes."""
         await self._until_the_log_answers(self._create_topics)
         await self._until_the_log_answers(self.publisher.start)
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
         for runner in self.runners:
             await runner.start()
         if self.runners:

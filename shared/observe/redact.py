@@ -10,8 +10,11 @@ from __future__ import annotations
 import re
 import traceback
 from collections.abc import Mapping, MutableMapping
-from types import TracebackType
+from datetime import date, timedelta
+from enum import Enum
+from pathlib import PurePath
 from typing import Any
+from uuid import UUID
 
 from pydantic import SecretBytes, SecretStr
 
@@ -39,16 +42,11 @@ _IN_QUERY = re.compile(
 _IN_USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{0,20}://)[^/@\s\"']+@")
 _IN_HEADER = re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{6,}")
 
-ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
-
 
 def redact(event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Replace, in place, what must not be logged. `event` keeps its keys."""
     for key, value in event.items():
-        # Integers and booleans are frequent and harmless under any key but a secret's.
-        if key == "event":
-            event[key] = mask_text(value) if isinstance(value, str) else value
-        elif key in PAYLOAD_KEYS or _SECRET_KEY.search(key):
+        if key in PAYLOAD_KEYS or _SECRET_KEY.search(key):
             event[key] = MASK
         else:
             event[key] = _clean(value, MAX_DEPTH)
@@ -59,6 +57,8 @@ def mask_text(text: str) -> str:
     """Mask secrets inside a text, and cut it where it is too long to be a log's value."""
     if len(text) > MAX_TEXT_CHARACTERS:
         text = text[:MAX_TEXT_CHARACTERS] + "…"
+    if not text.isascii():  # half a surrogate pair can't be written
+        text = text.encode("utf-8", "backslashreplace").decode()
     if "=" in text:
         text = _IN_QUERY.sub(rf"\1={MASK}", text)
     if "://" in text:
@@ -108,7 +108,7 @@ def _clean(value: Any, depth: int) -> Any:
     if isinstance(value, Mapping):
         if depth == 0:
             return "<…>"
-        return redact({str(key): _clean(item, depth - 1) for key, item in value.items()})
+        return redact({mask_text(str(key)): _clean(item, depth - 1) for key, item in value.items()})
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_clean(item, depth - 1) for item in value] if depth else "<…>"
     return _clean_leaf(value)
@@ -124,6 +124,8 @@ def _clean_leaf(value: Any) -> str:
             return f"<{len(value)} bytes>"
         case BaseException():
             text = f"{type(value).__name__} {_harmless_words(value)}".rstrip()
-        case _:
+        case PurePath() | date() | timedelta() | UUID() | Enum():
             text = str(value)
+        case _:
+            return f"<{type(value).__name__}>"  # its repr may quote anything, an event's text too
     return mask_text(text)

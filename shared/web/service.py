@@ -28,6 +28,7 @@ from typing import Any
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
+from shared.errors import FanEngagementError
 from shared.observe.logs import configure_logs, get_logger, log_lost_errors
 from shared.observe.metrics import Meter
 from shared.observe.watchdog import Progress, Watchdog
@@ -145,8 +146,7 @@ class Service:
         try:
             for hook in self._hooks:
                 begun.append(hook)
-                if hook.start is not None:
-                    await self._unless_stopped(hook.start)
+                await self._start_hook(hook)
             for name, work in self._tasks.items():
                 working.append(asyncio.create_task(self._supervise(name, work), name=name))
             self.health.phase = Phase.RUNNING
@@ -177,24 +177,30 @@ class Service:
                 await http.stop()
         except _StoppedEarlyError:
             self._log.info("service.stopped_early")
-        except Exception as error:  # noqa: BLE001 - a start can fail in any way
-            self._fail("service.start.failed", error)
+        except _StartFailedError:
+            self._failed = True
         finally:
             watching.cancel()
             await http.stop()
 
-    async def _unless_stopped(self, start: Callable[[], Awaitable[object]]) -> None:
-        starting = asyncio.ensure_future(start())
+    async def _start_hook(self, hook: Hook) -> None:
+        if hook.start is None:
+            return
+        starting = asyncio.ensure_future(hook.start())
         stopping = asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if not starting.done():
-                raise _StoppedEarlyError
-            await starting
+            came_up = starting.done()
         finally:
             for task in (starting, stopping):
                 task.cancel()
             await asyncio.wait({starting, stopping}, timeout=self.settings.stop_timeout_s)
+        if not came_up:
+            raise _StoppedEarlyError
+        error = starting.exception()
+        if error is not None:
+            self._log.error("service.start.failed", part=hook.name, exc_info=error)
+            raise _StartFailedError(hook.name) from error
 
     async def _supervise(self, name: str, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
         try:
@@ -252,8 +258,12 @@ class Service:
         self._stop.set()
 
 
-class _StoppedEarlyError(Exception):
+class _StoppedEarlyError(FanEngagementError):
     """A stop was asked for before everything had started."""
+
+
+class _StartFailedError(FanEngagementError):
+    """A part did not start; it is logged."""
 
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)

@@ -155,7 +155,7 @@ class Shell:
             await send_error(watched, internal_error())
         finally:
             self._in_flight -= 1
-            self._count(scope["method"], route, status, time.perf_counter() - started)
+            self._count(scope, route, status, time.perf_counter() - started)
 
     def _find(self, scope: Scope) -> Route:
         """The route of a request; under /v1 only after its token was accepted."""
@@ -185,13 +185,24 @@ class Shell:
             body = await read_body(scope, receive)
             await route.handle(scope, replay(body, receive), send)
 
-    def _count(self, method: str, route: str, status: int, seconds: float) -> None:
+    def _count(self, scope: Scope, route: str, status: int, seconds: float) -> None:
+        method = scope["method"]
         key = (route, method if method in METHODS else "other", status)
         counter = self._counters.get(key)
         if counter is None:
             counter = self._counters[key] = self._requests.labels(key[0], key[1], str(status))
         counter.inc()
         self._seconds.labels(route).observe(seconds)
+        caller = scope["state"].get(PRINCIPAL) if "state" in scope else None
+        if caller is not None:
+            self._log.info(
+                "http.staff.request",
+                method=key[1],
+                route=route,
+                status=status,
+                caller=caller.name,
+                seconds=round(seconds, 4),
+            )
 
 
 async def _decline(scope: Scope, receive: Receive, send: Send) -> None:
