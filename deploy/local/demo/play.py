@@ -81,7 +81,7 @@ class Demo:
                 wechat=brand.WECHAT,
                 weibo=brand.WEIBO,
                 shop=brand.SHOP,
-                on_progress=lambda done, total: self._on_progress(done, total),
+                on_progress=self._progressed,
             )
             await self._fans_come(story, staff, driver)
             await self._campaign_goes_out(staff)
@@ -156,6 +156,9 @@ class Demo:
             report: ActReport = await act()
         self._seen.counts.add(report.counts)
         self._screen.say("act_done", act=name, counts=report.counts)
+
+    def _progressed(self, done: int, total: int) -> None:
+        self._on_progress(done, total)  # the bar of the act that is being played
 
     async def _probe_tags(self, staff: Staff, driver: SandboxDriver) -> None:
         """While the others talk, some more fans come by a shop's code: when is their tag there?"""

@@ -165,7 +165,9 @@ EN: Words = {
     "account_books_name": "Books",
     "balanced": "Every group balances: applied + duplicates + skipped + dead letters = records",
     "unbalanced": "They do not balance!",
-    "all_well": "All as expected, in {seconds} s; see var/demo/summary.json. Nothing is left running.",
+    "all_well": (
+        "All as expected, in {seconds} s; see var/demo/summary.json. Nothing is left running."
+    ),
     "failed": "The demo did not end as expected:",
     "interrupted": "Interrupted; nothing is left running.",
     "midnight": "Mass sends wait around midnight in Shanghai; beginning in {seconds} s.",
