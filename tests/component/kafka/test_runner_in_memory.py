@@ -443,7 +443,7 @@ async def test_a_batch_that_outlives_its_assignment_neither_pauses_nor_moves_the
     gate, began = asyncio.Event(), asyncio.Event()
     write = bench.store.write
 
-    async def stalled(writes: Any) -> set[str]:
+    async def stalled(_writes: Any) -> set[str]:
         began.set()
         await gate.wait()
         raise TransientError("store away")
