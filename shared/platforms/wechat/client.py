@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import httpx
@@ -173,6 +174,10 @@ class WeChatClient:
         if page is None:
             return Unknown(Reason.UNREADABLE, answer.status, answer.platform_time)
         return Accepted(page, answer.platform_time)
+
+    async def ask_time(self) -> datetime | None:
+        """Make a light call without effect, for its `Date`; None where there was no answer."""
+        return await self._tokens.ask_time()
 
     async def _post(self, path: str, payload: Mapping[str, Any]) -> Answer | Refused | Unknown:
         token = await self._tokens.get()

@@ -12,6 +12,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import httpx
@@ -91,6 +92,11 @@ class TokenCache:
                 return Refused(Reason.TOKEN, Reaction.RETRY, None, found.platform_time)
             self._forced_at = now
             return await self._ask(force=True)
+
+    async def ask_time(self) -> datetime | None:
+        """Ask for the token again, without effect, to hear the platform's time."""
+        async with self._lock:
+            return (await self._ask(force=False)).platform_time
 
     def _good(self) -> SecretStr | None:
         held = self._held
