@@ -11,14 +11,17 @@ import pytest
 from pydantic import SecretStr
 from pymongo import MongoClient
 
+from shared.kafka.balance import balance
+from shared.kafka.ports import OutgoingRecord
 from shared.kafka.publisher import KafkaPublisher
+from shared.kafka.replay import replay
 from shared.kafka.session import LogSession
 from shared.settings import ServiceSettings
 from shared.store.client import close, connect
 from shared.store.mongo import MongoGuardedStore, MongoPartitionBooks
 from shared.testing.memory_log import record_of
 from shared.testing.silent_observer import SilentObserver
-from tests.support.counting_handler import CountingHandler, click
+from tests.support.counting_handler import POISON, CountingHandler, click
 
 TOPIC = "fan-events.v1"
 FANS = 40
@@ -177,3 +180,40 @@ async def test_a_rebalance_in_the_middle_changes_nothing(settings: ServiceSettin
     assert totals(settings)["applied"] == 1_000
     assert first.observer.counts["applied"]
     assert second.observer.counts["applied"]
+
+
+async def test_replay_puts_dead_letters_back_with_their_old_ids(settings: ServiceSettings) -> None:
+    publisher = KafkaPublisher(
+        settings.kafka_bootstrap_servers, topic_prefix=settings.topic_prefix, deadline_s=20
+    )
+    await publisher.start()
+    await publisher.publish([record_of(click("a", key=POISON), f"p{n}") for n in range(5)])
+    await publisher.publish([OutgoingRecord(TOPIC, b"x", b"garbage", [])])
+    await publisher.stop()
+    await produce(settings, 0, 60)
+    worker = Worker(settings)
+    await worker.start()
+    await until(lambda: totals(settings)["clicks"] == 60)
+    worker.handler.poison = "mended"
+    servers, prefix = settings.kafka_bootstrap_servers, settings.topic_prefix
+    counts = await replay(
+        servers, TOPIC, "tester", topic_prefix=prefix, reasons=frozenset({"handler_raised"})
+    )
+    assert counts == {"handler_raised": 5}
+    await until(lambda: totals(settings)["clicks"] == 65)
+    assert not await replay(servers, TOPIC, "tester", topic_prefix=prefix)
+    await worker.stop()
+    database = connect(settings.mongodb_url.get_secret_value(), settings.mongodb_database)
+    books = await balance(
+        database,
+        bootstrap_servers=servers,
+        topic_prefix=prefix,
+        epoch="1",
+        service="tester",
+        topic=TOPIC,
+        collection="fans",
+        loop="events",
+    )
+    await close(database)
+    assert books.balanced, books
+    assert (books.applied, books.dead_lettered, books.records) == (65, 6, 71)

@@ -27,6 +27,7 @@ class CountingHandler:
     types: frozenset[type[Event]] = frozenset({MenuClicked})
 
     def __init__(self) -> None:
+        self.poison = POISON
         self.before_calls: list[int] = []
         self.after_ids: list[str] = []
         self.raise_in_before: list[Exception] = []
@@ -44,7 +45,7 @@ class CountingHandler:
     def decide(self, state: Clicks, fact: Fact) -> Decision[Clicks]:
         event = fact.event
         assert isinstance(event, MenuClicked)
-        if event.menu_key == POISON:
+        if event.menu_key == self.poison:
             raise ZeroDivisionError("fans' words must not show up")
         if event.menu_key == REJECT:
             raise PermanentError(DeadLetterReason.REJECTED, "asked for")

@@ -1,0 +1,127 @@
+"""Puts dead letters back into their topic, with their old ids, after the cause is mended.
+
+    python -m shared.kafka.replay fan-events.v1 segmenter [--reason handler_raised] [--dry-run]
+
+What is put back has a new offset and its old `ce_id`: a consumer that has applied it meanwhile
+drops it as a duplicate. Progress is committed in the group `replay.<dead-letter topic>` after the
+log acknowledged, so a replay that breaks off goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+
+from shared.errors import DeadLetterReason, TransientError
+from shared.events import TOPICS, dead_letter_topic
+from shared.kafka.deadletters import original
+from shared.kafka.ports import OutgoingRecord
+from shared.kafka.publisher import KafkaPublisher
+
+READ_AT_ONCE = 500
+DEADLINE_S = 20.0
+QUIET_MS = 2_000
+"""The end is reached when the log has nothing for so long."""
+
+
+async def replay(
+    bootstrap_servers: str,
+    topic: str,
+    service: str,
+    *,
+    topic_prefix: str = "",
+    reasons: frozenset[str] = frozenset(),
+    dry_run: bool = False,
+) -> Counter[str]:
+    """Put back what lies in `<topic>.<service>.dlq`; answers how many of which reason.
+
+    Args:
+        bootstrap_servers: the log.
+        topic: where the dead letters came from.
+        service: whose dead letters.
+        topic_prefix: of the deployment.
+        reasons: only these; empty for all. The others are passed over, and stay in the topic.
+        dry_run: only count; nothing is produced or committed.
+
+    Raises:
+        TransientError: the log did not take a record; call again.
+    """
+    source = dead_letter_topic(topic, service)
+    counts: Counter[str] = Counter()
+    publisher = KafkaPublisher(
+        bootstrap_servers, topic_prefix=topic_prefix, client_id="replay", deadline_s=DEADLINE_S
+    )
+    consumer = AIOKafkaConsumer(
+        topic_prefix + source,
+        bootstrap_servers=bootstrap_servers,
+        group_id=f"{topic_prefix}replay.{source}",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    await publisher.start()
+    await consumer.start()
+    try:
+        while batches := await consumer.getmany(timeout_ms=QUIET_MS, max_records=READ_AT_ONCE):
+            for partition, records in batches.items():
+                letters: list[OutgoingRecord] = []
+                for record in records:
+                    reason = dict(record.headers).get("dlq_reason", b"").decode()
+                    if not reasons or reason in reasons:
+                        counts[reason] += 1
+                        letters.append(original(topic, _outgoing(source, record)))
+                if not dry_run:
+                    await publisher.publish(letters)
+                    await consumer.commit({partition: records[-1].offset + 1})
+    finally:
+        await consumer.stop()
+        await publisher.stop()
+    return counts
+
+
+def _outgoing(topic: str, record: Any) -> OutgoingRecord:
+    return OutgoingRecord(topic, record.key, record.value, list(record.headers))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; see the module."""
+    parser = argparse.ArgumentParser(prog="python -m shared.kafka.replay")
+    parser.add_argument("topic", choices=sorted(TOPICS))
+    parser.add_argument("service", choices=["ingest", "segmenter", "notifier", "sentiment"])
+    parser.add_argument("--reason", action="append", default=[], choices=list(DeadLetterReason))
+    parser.add_argument("--dry-run", action="store_true")
+    parser.add_argument(
+        "--bootstrap-servers", default=os.environ.get("FAN_KAFKA_BOOTSTRAP_SERVERS", "")
+    )
+    parser.add_argument("--topic-prefix", default=os.environ.get("FAN_TOPIC_PREFIX", ""))
+    wanted = parser.parse_args(arguments)
+    if not wanted.bootstrap_servers:
+        parser.error("set FAN_KAFKA_BOOTSTRAP_SERVERS or --bootstrap-servers")
+    try:
+        counts = asyncio.run(
+            replay(
+                wanted.bootstrap_servers,
+                wanted.topic,
+                wanted.service,
+                topic_prefix=wanted.topic_prefix,
+                reasons=frozenset(wanted.reason),
+                dry_run=wanted.dry_run,
+            )
+        )
+    except TransientError as error:
+        sys.stderr.write(f"replay: {error}; nothing is lost, call it again\n")
+        return 1
+    for reason, count in sorted(counts.items()):
+        sys.stdout.write(f"{reason}\t{count}\n")
+    sys.stdout.write(f"{'found' if wanted.dry_run else 'put back'}\t{counts.total()}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
