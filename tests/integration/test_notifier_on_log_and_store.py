@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -142,10 +142,13 @@ async def running(settings: NotifierSettings) -> AsyncIterator[Stack]:
     await publisher.stop()
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 40.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not await condition():
-            await asyncio.sleep(0.1)
+async def until_pushes(stack: Stack, name: str, expected: dict[str, int]) -> dict[str, Any]:
+    """The campaign, once its pushes are in these states; else an error that shows it."""
+    deadline = time.monotonic() + 30
+    while (shown := await stack.show(name))["pushes"] != expected:
+        assert time.monotonic() < deadline, shown
+        await asyncio.sleep(0.1)
+    return shown
 
 
 def campaign(name: str, **fields: Any) -> dict[str, Any]:
@@ -171,10 +174,7 @@ async def test_a_greeting_and_a_mass_send_reach_the_platform_and_are_counted(
         for openid in fans:
             await stack.follow(openid, "vip", "new")
 
-        async def greeted() -> bool:
-            return bool((await stack.show("greeting"))["pushes"].get("sent") == len(fans))
-
-        await until(greeted)
+        await until_pushes(stack, "greeting", {"sent": len(fans)})
         article = campaign(
             "article",
             channel="wechat_mass_send",
@@ -183,11 +183,7 @@ async def test_a_greeting_and_a_mass_send_reach_the_platform_and_are_counted(
         )
         assert (await stack.api.post("/v1/campaigns", json=article)).status_code == 201
 
-        async def sent() -> bool:
-            return bool((await stack.show("article"))["pushes"].get("sent") == len(fans))
-
-        await until(sent)
-        shown = await stack.show("article")
+        shown = await until_pushes(stack, "article", {"sent": len(fans)})
         (wave,) = shown["mass_sends"]
         assert wave["outcome"] == "accepted"
         assert wave["article"]
@@ -222,11 +218,7 @@ async def test_an_opt_out_by_keyword_drops_and_a_weibo_reply_goes_out(
                 _assigned(who, "asked", ("asked",), at, 1),
             )
 
-        async def settled() -> bool:
-            return (await stack.show("reply"))["pushes"] == {"sent": 1, "dropped": 1}
-
-        await until(settled)
-        shown = await stack.show("reply")
+        shown = await until_pushes(stack, "reply", {"sent": 1, "dropped": 1})
         assert {(one["state"], one["reason"]) for one in shown["reasons"]} == {
             ("sent", ""),
             ("dropped", "opted_out"),

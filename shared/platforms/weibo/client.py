@@ -6,6 +6,7 @@ Source: Weibo "Messages_reply".
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 import httpx
@@ -14,7 +15,6 @@ from pydantic import SecretStr
 from shared.platforms.calls import Answer, call, read_code
 from shared.platforms.outcomes import Accepted, Outcome, Reason, Unknown
 from shared.platforms.weibo.errors import DELAYED, classify
-from shared.platforms.weibo.messages import build_text_data
 
 DEFAULT_BASE_URL: Final = "https://m.api.weibo.com"
 
@@ -47,7 +47,8 @@ class WeiboClient:
             data={
                 "access_token": self._access_token.get_secret_value(),
                 "type": "text",
-                "data": build_text_data(text),
+                # The form itself is what URL-encodes the JSON, once.
+                "data": json.dumps({"text": text}, ensure_ascii=False, separators=(",", ":")),
                 "receiver_id": receiver_id,
                 "save_sender_box": "0",
             },
