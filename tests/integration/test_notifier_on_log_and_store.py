@@ -205,7 +205,7 @@ async def test_an_opt_out_by_keyword_drops_and_a_weibo_reply_goes_out(
         assert (await stack.api.post("/v1/campaigns", json=reply)).status_code == 201
         at = int(time.time())
         for uid, text in (("1001", "你好"), ("1002", "退订")):
-            stack.world.weibo[str(WEIBO_UID)].note("text", uid, at)
+            stack.world.weibo[str(WEIBO_UID)].note("follow", uid, at)
             who: dict[str, Any] = {"platform": "weibo", "account": ACCOUNT, "fan": uid}
             await stack.tell(
                 MessageReceived(
