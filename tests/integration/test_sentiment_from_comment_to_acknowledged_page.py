@@ -243,7 +243,9 @@ async def test_a_wave_of_complaints_pages_escalates_and_is_acknowledged_by_its_l
         await until(lambda: pagers.world.alerts[ROUTING_KEY].closed)
 
         metrics = (await http.get("/metrics")).text
-        assert 'fan_sentiment_pages_total{action="trigger",channel="robot",result="sent"}' in metrics
+        assert (
+            'fan_sentiment_pages_total{action="trigger",channel="robot",result="sent"}' in metrics
+        )
         assert "食物中毒" not in metrics
         assert "openid" not in metrics
         seconds = re.search(r"fan_sentiment_comment_to_page_seconds_sum (\S+)", metrics)
@@ -318,9 +320,7 @@ async def test_a_process_killed_on_the_way_leaves_the_page_to_the_next_one(
     assert process.ended() == -signal.SIGKILL
     process.start()
     try:
-        await until(
-            lambda: len(pagers.accepted("wecom")) >= (2 if step == "page_called" else 1)
-        )
+        await until(lambda: len(pagers.accepted("wecom")) >= (2 if step == "page_called" else 1))
         with MongoClient[dict[str, Any]](settings.mongodb_url.get_secret_value()) as client:
             stored = client[settings.mongodb_database]
             assert stored["comments"].count_documents({"negative": True}) == 5

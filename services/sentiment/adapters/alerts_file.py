@@ -65,6 +65,7 @@ class _Incidents(_Strict):
     least_people: _LeastPeople = _LeastPeople()
     false_alarms_a_month: _Positive = 0.1
     severe_false_alarms_a_month: _Positive = 1.0
+    horizon_hours: Annotated[float, Field(gt=0, le=24)] = 6.0
     quiet_minutes: _Positive = 30.0
     quiet_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     pause_promotions_from_severity: Annotated[int, Field(ge=0, le=4)] = 0
@@ -176,7 +177,7 @@ def _alerts(found: _File, channels: Mapping[str, tuple[str, BaseModel]]) -> Aler
             least_people={0: least.any, 2: least.severity_2, 3: least.severity_3},
             false_alarms_a_month=incidents.false_alarms_a_month,
             severe_false_alarms_a_month=incidents.severe_false_alarms_a_month,
-            horizon_ms=max(6 * HOUR_MS, round(2 * max(incidents.windows_minutes) * MINUTE_MS)),
+            horizon_ms=round(incidents.horizon_hours * HOUR_MS),
             quiet_ms=round(incidents.quiet_minutes * MINUTE_MS),
             quiet_share=incidents.quiet_share,
         ),
