@@ -29,6 +29,7 @@ DRAIN_TIMEOUT_S = 30.0
 SETTLED_LOOKS = 3
 PLATFORMS = ("wechat", "weibo")
 PAGERS = ("wecom", "pagerduty")
+ON_CALL = "小王"
 
 
 class Screen(Protocol):
@@ -51,6 +52,7 @@ class Seen:
     pushes: Counter[str] = field(default_factory=Counter)
     held_reasons: Counter[str] = field(default_factory=Counter)
     page: str = ""
+    pressed: set[str] = field(default_factory=set)
     accounts: list[Account] = field(default_factory=list)
 
 
@@ -143,10 +145,11 @@ class Demo:
         await staff.open_link(link)
         if any(one["acknowledged_at"] for one in await staff.incidents()):
             raise NotInTimeError("looking at the link's page acknowledged the incident")
-        await staff.press_acknowledge(link, "小王")
         self._screen.say("acknowledged")
-        await until(lambda: self._all_resolved(staff), "the incident's end", STEP_TIMEOUT_S)
-        self._screen.say("resolved")
+        await until(
+            lambda: self._acknowledge_until_resolved(staff, driver), "the end", STEP_TIMEOUT_S
+        )
+        self._screen.say("resolved", incidents=len(await staff.incidents()))
         await until(self._is_sent(staff, plan.DURING), "the promotion resumed", STEP_TIMEOUT_S)
         self._screen.say("promotions_resumed")
         await self._show(staff, plan.DURING)
@@ -216,7 +219,13 @@ class Demo:
         platforms = (await driver.books())["platforms"]
         return [page for name in pagers for page in platforms.get(name, {}).get("accepted", [])]
 
-    async def _all_resolved(self, staff: Staff) -> bool:
+    async def _acknowledge_until_resolved(self, staff: Staff, driver: SandboxDriver) -> bool:
+        """Press the button of every page that came: complaints may make several incidents."""
+        for page in await self._pages(driver, "wecom"):
+            link = staff.find_link(_words(page))
+            if link is not None and link not in self._seen.pressed:
+                self._seen.pressed.add(link)
+                await staff.press_acknowledge(link, ON_CALL)
         incidents = await staff.incidents()
         return bool(incidents) and all(one["status"] == "resolved" for one in incidents)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -33,6 +34,7 @@ class Terminal:
     def __init__(self, language: Language, console: Console | None = None) -> None:
         self._words: Words = TEXTS[language]
         self._console = console or Console(highlight=False)
+        self._began = time.monotonic()
 
     def starting(self, what: str) -> None:
         """A process of the stack is being started."""
@@ -93,7 +95,10 @@ class Terminal:
         self._print(f"[red]{self._words['failed']}[/red]\n  {escape(str(error))}")
 
     def _line(self, what: str, **facts: object) -> None:
-        self._print("• " + self._words[what].format(**facts))
+        self._print(f"• {self._words[what].format(**facts)} [dim]{self._elapsed()}[/dim]")
+
+    def _elapsed(self) -> str:
+        return f"{time.monotonic() - self._began:.0f} s"
 
     def _print(self, line: str) -> None:
         self._console.print(line, soft_wrap=True)  # a log file has no width
@@ -106,13 +111,15 @@ class Terminal:
         self._print("• " + words["campaign"].format(name=name, states=states))
         for one in reasons:
             when = one.get("next_at")
-            time = (
+            moment = (
                 datetime.fromisoformat(when).astimezone(SHANGHAI).strftime("%m-%d %H:%M")
                 if when
                 else words["no_time"]
             )
             line = words[f"reason_{one['state']}"].format(
-                reason=words.get(f"why_{one['reason']}", one["reason"]), n=one["pushes"], time=time
+                reason=words.get(f"why_{one['reason']}", one["reason"]),
+                n=one["pushes"],
+                time=moment,
             )
             self._print(f"    [dim]{line}[/dim]")
 
