@@ -93,6 +93,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         for partition in self.partitions.values():
             if partition.ready is not None:
                 partition.ready.cancel()
+            self._observer.partition_revoked(self._group, partition.number)
         self.partitions = {}
         self._forget()
 
@@ -149,6 +150,8 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
             )
             books_from = start
         partition.books_from, partition.start, partition.end = books_from, start, end
+        # Otherwise a partition that is done, whose last records were applied, would look behind.
+        partition.seen = committed if committed is not None else start
 
     # --- one delivery at a time ------------------------------------------------------------------
 

@@ -409,3 +409,18 @@ async def test_announcements_carry_ids_that_depend_on_their_cause_alone() -> Non
     assert len(set(first.publisher.ids(TAGS))) == 3
     envelope = from_headers(first.publisher.of(TAGS)[0].headers)
     assert (envelope.source, envelope.type) == ("/test", "TagAssigned")
+
+
+async def test_a_partition_that_is_done_does_not_look_behind_after_a_restart() -> None:
+    bench = Bench()
+    bench.clicks(10)
+    await bench.run()
+    bench.crash()
+    await bench.assign()
+    partition = bench.runner.assignment.partitions[0]
+    assert partition.ready is not None
+    await partition.ready
+    assert (partition.seen, partition.end) == (10, 10)
+    await bench.runner.assignment._look()
+    assert bench.observer.lags[0] == 0
+    await bench.runner.stop()

@@ -1,0 +1,204 @@
+"""The notifier's questions to its store, and the indexes that answer them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from pymongo import ASCENDING, DESCENDING
+
+from services.notifier.domain.campaigns import Campaign
+from services.notifier.domain.pushes import OPEN_STATES, Push, PushState
+from services.notifier.domain.records import (
+    CAMPAIGNS,
+    FANS,
+    PUSHES,
+    WAVES,
+    CampaignDocuments,
+    PushDocuments,
+    WaveDocuments,
+)
+from services.notifier.domain.wave_record import WaveRecord
+from services.notifier.ports import Count
+from shared.store.client import Database
+from shared.store.mongo import READ_AT_ONCE, transient
+
+HELD_AT_ONCE: Final = 1_000
+_OPEN: Final = sorted(state.value for state in OPEN_STATES)
+_INDEXES: Final[Mapping[str, Sequence[tuple[str, Sequence[tuple[str, int]]]]]] = {
+    PUSHES: (
+        ("due", (("account", ASCENDING), ("channel", ASCENDING), ("state", ASCENDING),
+                 ("look_at", ASCENDING))),
+        ("attempt", (("attempt", ASCENDING), ("state", ASCENDING))),
+        ("fan", (("fan", ASCENDING), ("created_at", DESCENDING))),
+        ("campaign", (("campaign", ASCENDING), ("state", ASCENDING), ("reason", ASCENDING))),
+    ),
+    FANS: (("tag", (("tags", ASCENDING), ("_id", ASCENDING))),),
+    CAMPAIGNS: (("trigger", (("trigger_tag", ASCENDING),)),),
+    WAVES: (("campaign", (("campaign", ASCENDING), ("at", ASCENDING))),),
+}  # fmt: skip
+
+
+async def prepare_indexes(database: Database) -> None:
+    """Create what the queries below need; harmless when it is there."""
+    with transient("creating an index"):
+        for collection, indexes in _INDEXES.items():
+            for name, fields in indexes:
+                await database[collection].create_index(list(fields), name=name)
+
+
+class MongoPushQueries:
+    """See `ports.PushQueries`."""
+
+    def __init__(self, database: Database) -> None:
+        self._rows = database[PUSHES]
+        self._load = PushDocuments().load
+
+    async def due(self, account: str, channel: str, now: int, limit: int) -> list[Push]:
+        """See the port."""
+        found: list[Push] = []
+        with transient("looking for due pushes"):
+            for state in _OPEN:  # one equality each, so that the index sorts
+                query = {
+                    "account": account,
+                    "channel": channel,
+                    "state": state,
+                    "look_at": {"$lte": now},
+                }
+                cursor = self._rows.find(query).sort([("look_at", ASCENDING)]).limit(limit)
+                found += [self._load(raw) async for raw in cursor]
+        return sorted(found, key=lambda row: (row.look_at, row.id))[:limit]
+
+    async def calling(self, account: str, channel: str, called_before: int) -> list[Push]:
+        """See the port."""
+        query = {
+            "account": account,
+            "channel": channel,
+            "state": PushState.CALLING.value,
+            "called_at": {"$lt": called_before},
+        }
+        return await self._find(query, "looking for pushes left in a call")
+
+    async def of_attempt(self, attempt: str) -> list[Push]:
+        """See the port."""
+        query = {"attempt": attempt, "state": PushState.CALLING.value}
+        return await self._find(query, "reading a wave")
+
+    async def waiting_for_fans(self, fans: Sequence[str]) -> list[str]:
+        """See the port."""
+        found: list[str] = []
+        with transient("looking for waiting pushes"):
+            for first in range(0, len(fans), READ_AT_ONCE):
+                query = {
+                    "fan": {"$in": list(fans[first : first + READ_AT_ONCE])},
+                    "state": PushState.HELD.value,
+                    "waits_for_fan": True,
+                    "look_at": {"$gt": 0},
+                }
+                found += [raw["_id"] async for raw in self._rows.find(query, {"_id": 1})]
+        return found
+
+    async def held_for(self, account: str, reason: str) -> list[str]:
+        """See the port."""
+        query = {
+            "account": account,
+            "state": PushState.HELD.value,
+            "reason": reason,
+            "look_at": {"$gt": 0},
+        }
+        with transient("looking for held pushes"):
+            cursor = self._rows.find(query, {"_id": 1}).limit(HELD_AT_ONCE)
+            return [raw["_id"] async for raw in cursor]
+
+    async def counts(self, campaign: str) -> list[Count]:
+        """See the port."""
+        group = {
+            "_id": {"state": "$state", "reason": "$reason"},
+            "pushes": {"$sum": 1},
+            "next_at": {"$min": "$not_before"},
+        }
+        pipeline = [{"$match": {"campaign": campaign}}, {"$group": group}]
+        with transient("counting pushes"):
+            cursor = self._rows.aggregate(pipeline)
+            if hasattr(cursor, "__await__"):  # PyMongo's own client; motor's is a cursor at once
+                cursor = await cursor
+            found = [
+                Count(
+                    PushState(raw["_id"]["state"]),
+                    raw["_id"]["reason"],
+                    raw["pushes"],
+                    raw["next_at"],
+                )
+                async for raw in cursor
+            ]
+        return sorted(found, key=lambda one: (one.state, one.reason))
+
+    async def of_fan(self, fan: str, limit: int) -> list[Push]:
+        """See the port."""
+        with transient("reading a fan's pushes"):
+            cursor = self._rows.find({"fan": fan}).sort([("created_at", DESCENDING)]).limit(limit)
+            return [self._load(raw) async for raw in cursor]
+
+    async def _find(self, query: dict[str, Any], doing: str) -> list[Push]:
+        with transient(doing):
+            return [self._load(raw) async for raw in self._rows.find(query)]
+
+
+class MongoCampaignQueries:
+    """See `ports.CampaignQueries`."""
+
+    def __init__(self, database: Database) -> None:
+        self._campaigns = database[CAMPAIGNS]
+        self._load = CampaignDocuments().load
+
+    async def triggered_by(self, tags: Sequence[str]) -> list[Campaign]:
+        """See the port."""
+        query = {"trigger_tag": {"$in": list(tags)}, "cancelled": False}
+        with transient("reading campaigns"):
+            return [self._load(raw) async for raw in self._campaigns.find(query)]
+
+    async def with_audience(self, now: int) -> list[Campaign]:
+        """See the port."""
+        query = {"trigger_tag": None, "cancelled": False, "expires": {"$gt": now}}
+        with transient("reading campaigns"):
+            return [self._load(raw) async for raw in self._campaigns.find(query)]
+
+    async def page(self, after: str, limit: int) -> list[Campaign]:
+        """See the port."""
+        query = {"_id": {"$gt": after}}
+        with transient("reading campaigns"):
+            cursor = self._campaigns.find(query).sort([("_id", ASCENDING)]).limit(limit)
+            return [self._load(raw) async for raw in cursor]
+
+
+class MongoFanQueries:
+    """See `ports.FanQueries`."""
+
+    def __init__(self, database: Database) -> None:
+        self._fans = database[FANS]
+
+    async def with_tag(self, account: str, tag: str, after: str, limit: int) -> list[str]:
+        """See the port."""
+        # An account's keys lie between its name with a colon and with the character after it.
+        keys = {"$gt": max(after, f"{account}:"), "$lt": f"{account};"}
+        with transient("reading an audience"):
+            cursor = (
+                self._fans.find({"tags": tag, "_id": keys}, {"_id": 1})
+                .sort([("_id", ASCENDING)])
+                .limit(limit)
+            )
+            return [raw["_id"] async for raw in cursor]
+
+
+class MongoWaveQueries:
+    """See `ports.WaveQueries`."""
+
+    def __init__(self, database: Database) -> None:
+        self._waves = database[WAVES]
+        self._load = WaveDocuments().load
+
+    async def of_campaign(self, campaign: str) -> list[WaveRecord]:
+        """See the port."""
+        with transient("reading mass sends"):
+            cursor = self._waves.find({"campaign": campaign}).sort([("at", ASCENDING)])
+            return [self._load(raw) async for raw in cursor]

@@ -1,0 +1,219 @@
+"""The composition root: which parts the notifier is made of."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+import httpx
+
+from services.notifier.adapters.mongo_queries import (
+    MongoCampaignQueries,
+    MongoFanQueries,
+    MongoPushQueries,
+    MongoWaveQueries,
+    prepare_indexes,
+)
+from services.notifier.channels import PUSH_CHANNELS
+from services.notifier.domain import records
+from services.notifier.domain.campaign_request import ChannelRules
+from services.notifier.domain.platform_clock import Reading
+from services.notifier.handlers.fan_events import FanEventsHandler
+from services.notifier.handlers.incidents import IncidentsHandler
+from services.notifier.handlers.tag_changes import TagChangesHandler
+from services.notifier.loops.desk import Books
+from services.notifier.loops.planner import Planner
+from services.notifier.loops.relay import Relay
+from services.notifier.metrics import GROUP, SendingMetrics
+from services.notifier.routes import StaffApi
+from services.notifier.senders import Senders, find_accounts
+from services.notifier.settings import NotifierSettings
+from shared.errors import TransientError
+from shared.kafka.handler import Documents
+from shared.kafka.session import LogSession
+from shared.kafka.writer import DocumentWriter
+from shared.observe.metrics import Meter
+from shared.observe.observer import Observer
+from shared.observe.runner_metrics import RunnerMetrics
+from shared.platforms.accounts import AccountsFileError, load_accounts
+from shared.retry import RetryPolicy
+from shared.settings import SettingsError
+from shared.store.client import close, connect, reachable
+from shared.store.mongo import MongoGuardedStore, MongoLeases, MongoPartitionBooks
+from shared.web.service import Hook, Service
+
+TOPICS = ("fan-events.v1", "tag-changes.v1", "incidents.v1")
+START_RETRY = RetryPolicy(first_delay_s=0.2, max_delay_s=5.0)
+
+S = TypeVar("S")
+
+
+class SystemClock:
+    """The machine's clocks; see `ports.Clock`."""
+
+    def read(self) -> Reading:
+        """See the port."""
+        return Reading(time.time_ns() // 1_000_000, time.monotonic_ns() // 1_000_000)
+
+
+def create_app(settings: NotifierSettings) -> Service:
+    """The notifier as a service, not started.
+
+    Raises:
+        SettingsError: the accounts file can't be used; each fault is named.
+    """
+    try:
+        accounts = find_accounts(load_accounts(settings.accounts_file, os.environ))
+    except AccountsFileError as error:
+        raise SettingsError(*str(error).splitlines()) from error
+    service = NotifierSettings.service
+    meter = Meter()
+    session = LogSession(
+        settings, RunnerMetrics(meter, [*(f"{service}.{topic}" for topic in TOPICS), GROUP])
+    )
+    database = connect(
+        settings.mongodb_url.get_secret_value(),
+        settings.mongodb_database,
+        driver=settings.store_driver,
+    )
+    stores = {
+        name: MongoGuardedStore(database, name, loops=loops)
+        for name, loops in (
+            (records.FANS, ("events", "tags", "ledger")),
+            (records.ACCOUNTS, ("incidents", "sending")),
+            (records.PUSHES, ("rows",)),
+            (records.CAMPAIGNS, ("campaigns",)),
+            (records.WAVES, ("waves",)),
+        )
+    }
+
+    def write(documents: Documents[S]) -> DocumentWriter[S]:
+        return DocumentWriter(
+            documents,
+            stores[documents.collection],
+            session.publisher,
+            source=f"/{service}",
+            group=GROUP,
+            observer=session.observer,
+            cached_documents=0,  # other loops and other processes write the same documents
+        )
+
+    clock = SystemClock()
+    holder = secrets.token_hex(8)
+    leases = MongoLeases(database)
+    observer = SendingMetrics(meter, session.observer, list(PUSH_CHANNELS))
+    push_queries = MongoPushQueries(database)
+    campaign_queries = MongoCampaignQueries(database)
+    rows, waves = write(records.PushDocuments()), write(records.WaveDocuments())
+    books = Books(
+        rows=rows,
+        ledgers=write(records.LedgerDocuments()),
+        accounts=write(records.SendingDocuments()),
+        waves=waves,
+        campaigns=write(records.CampaignDocuments()),
+        queries=push_queries,
+    )
+    partition_books = MongoPartitionBooks(database)
+    facts = session.consume(
+        FanEventsHandler(rows, push_queries),
+        "fan-events.v1",
+        store=stores[records.FANS],
+        books=partition_books,
+    )
+    session.consume(
+        TagChangesHandler(rows, campaign_queries),
+        "tag-changes.v1",
+        store=stores[records.FANS],
+        books=partition_books,
+    )
+    session.consume(
+        IncidentsHandler(rows, push_queries),
+        "incidents.v1",
+        store=stores[records.ACCOUNTS],
+        books=partition_books,
+    )
+    http = httpx.AsyncClient(timeout=settings.call_timeout_s)
+    senders = Senders(
+        settings, books, http, leases=leases, holder=holder, clock=clock, observer=observer
+    )
+    planner = Planner(
+        books.campaigns,
+        rows,
+        campaign_queries,
+        MongoFanQueries(database),
+        leases=leases,
+        holder=holder,
+        clock=clock,
+        rest=asyncio.sleep,
+        observer=observer,
+    )
+    relay = Relay((rows, waves), observer, rest=asyncio.sleep)
+    api = StaffApi(
+        campaigns=books.campaigns,
+        facts=facts.writer,
+        campaign_queries=campaign_queries,
+        push_queries=push_queries,
+        wave_queries=MongoWaveQueries(database),
+        channels={
+            name: ChannelRules(channel.platform, channel.refuse_content)
+            for name, channel in PUSH_CHANNELS.items()
+        },
+        accounts=frozenset(accounts),
+        clock=clock,
+    )
+
+    async def prepare_store() -> None:
+        for store in stores.values():
+            await _until_the_store_answers(store.prepare, session.observer)
+        await _until_the_store_answers(lambda: prepare_indexes(database), session.observer)
+
+    tasks: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
+        "planner": planner.run,
+        "relay": relay.run,
+    }
+    for account, config in accounts.items():
+        tasks[f"sender {account}"] = senders.make_loop(account, config).run
+    return Service(
+        settings,
+        routes=api.routes(),
+        readiness={
+            "store": _check(lambda: reachable(database)),
+            "log": _check(session.reachable),
+            "partitions": _check(session.flowing),
+        },
+        hooks=(
+            Hook("store", prepare_store, lambda: close(database)),
+            Hook("http", stop=http.aclose),
+            Hook("log", session.start, session.stop),
+            Hook("outbox", relay.start, relay.stop),
+        ),
+        tasks=tasks,
+        progress={"runner": session.stuck_s},
+        meter=meter,
+    )
+
+
+def _check(well: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[None]]:
+    async def check() -> None:
+        if not await well():
+            raise TransientError("not reachable")
+
+    return check
+
+
+async def _until_the_store_answers(step: Callable[[], Awaitable[None]], observer: Observer) -> None:
+    attempt = 0
+    while True:
+        try:
+            await step()
+        except TransientError as error:
+            attempt += 1
+            observer.failure(GROUP, "start", error)
+            await asyncio.sleep(START_RETRY.delay_s(attempt, random.random()))
+        else:
+            return

@@ -1,0 +1,1 @@
+"""What the notifier does with the records of each topic: one module a topic."""

@@ -1,0 +1,63 @@
+"""`incidents.v1`: whether an account's promotions are paused.
+
+When a pause ends, the pushes that it held are looked at again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from services.notifier.domain.account import Account, apply_incident
+from services.notifier.domain.pushes import Push, wake
+from services.notifier.domain.records import IncidentDocuments
+from services.notifier.ports import PushQueries, Writer
+from shared.events import (
+    Event,
+    IncidentAcknowledged,
+    IncidentEscalated,
+    IncidentEvent,
+    IncidentOpened,
+    IncidentResolved,
+)
+from shared.kafka.handler import Change, Decision, Fact
+
+
+class IncidentsHandler(IncidentDocuments):
+    """Keeps each account's incidents."""
+
+    types: ClassVar[frozenset[type[Event]]] = frozenset(
+        {IncidentOpened, IncidentEscalated, IncidentAcknowledged, IncidentResolved}
+    )
+
+    def __init__(self, rows: Writer[Push], queries: PushQueries) -> None:
+        self._rows = rows
+        self._queries = queries
+
+    def document_id(self, event: Event) -> str | None:
+        """The account."""
+        return event.key
+
+    def decide(self, state: Account, fact: Fact) -> Decision[Account]:
+        """Apply the news if it is the newest of its incident."""
+        if not isinstance(fact.event, IncidentEvent):
+            return Decision(state)
+        return Decision(apply_incident(state, fact.event))
+
+    async def before(self, facts: Sequence[Fact]) -> None:
+        """Nothing to prepare."""
+
+    async def after(self, facts: Sequence[Fact]) -> None:
+        """Look again at what a pause held."""
+        freed = {
+            fact.event.key
+            for fact in facts
+            if isinstance(fact.event, IncidentEvent) and not fact.event.pause_promotions
+        }
+        for account in sorted(freed):
+            while held := await self._queries.held_for(account, "promotions_paused"):
+                await self._rows.change(held, _wake, announced=False)
+
+
+def _wake(_push_id: str, push: Push) -> Change[Push] | None:
+    return wake(push)

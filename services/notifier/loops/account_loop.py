@@ -1,0 +1,143 @@
+"""One account's sender: holds the lease, recovers what a crash left, and steps its channels.
+
+A new holder first raises the tenure in the account's document, so that an older one, frozen and
+woken, can make no wave real; then it settles rows left in `calling`. Rows that an older holder
+marks after that are found by a sweep every minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from services.notifier.domain.account import Account
+from services.notifier.domain.periods import HOUR_MS, MINUTE_MS
+from services.notifier.loops.desk import Desk
+from services.notifier.loops.mass import MassSender
+from services.notifier.loops.single import SingleSender
+from services.notifier.ports import Rest
+from shared.errors import TransientError
+from shared.kafka.handler import Change
+from shared.store.ports import Leases
+
+LEASE_S: Final = 30.0
+IDLE_S: Final = 0.2
+FAILED_S: Final = 1.0
+SWEEP_EVERY_MS: Final = MINUTE_MS
+SWEPT_AFTER_MS: Final = 5 * MINUTE_MS
+"""No call lasts so long: a row still in `calling` is nobody's."""
+_EVER_MS: Final = 24 * HOUR_MS
+"""Ahead of every clock that may have marked a row."""
+
+
+class AccountLoop:
+    """Sends the pushes of one account while it holds the account's lease.
+
+    Args:
+        desk: the account's documents and clock.
+        senders: its channels.
+        leases: one holder an account.
+        holder: names this process.
+        rest: waits.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        senders: Sequence[SingleSender | MassSender],
+        *,
+        leases: Leases,
+        holder: str,
+        rest: Rest,
+    ) -> None:
+        self._desk = desk
+        self._senders = tuple(senders)
+        self._leases = leases
+        self._holder = holder
+        self._rest = rest
+        self._tenure: int | None = None
+        self._held_at = 0
+        self._swept_at = 0
+
+    async def run(self) -> None:
+        """Step for ever. A step that has begun is finished before the process stops."""
+        while True:
+            step = asyncio.ensure_future(self._step_safely())
+            try:
+                wait_s = await asyncio.shield(step)
+            except asyncio.CancelledError:
+                await asyncio.wait({step})
+                await self.release()
+                raise
+            await self._rest(wait_s)
+
+    async def step(self) -> int:
+        """One round over the channels; answers how many rows were looked at."""
+        if not await self._hold():
+            return 0
+        looked = 0
+        for sender in self._senders:
+            looked += await sender.step(await self._desk.read_account())
+        return looked
+
+    async def release(self) -> None:
+        """Let another process take the account at once."""
+        if self._tenure is None:
+            return
+        try:
+            await self._leases.release(self._name, self._holder)
+        except TransientError as error:
+            self._desk.observer.failed("lease", error)
+
+    @property
+    def _name(self) -> str:
+        return f"sender.{self._desk.account}"
+
+    async def _step_safely(self) -> float:
+        try:
+            looked = await self.step()
+        except TransientError as error:
+            self._desk.observer.failed("step", error)
+            return FAILED_S
+        except Exception as error:  # noqa: BLE001 - one account's trouble must not stop the others
+            self._desk.observer.failed("step", error)
+            self._tenure = None  # whatever it was, begin as after a crash
+            return FAILED_S
+        return 0.0 if looked else IDLE_S
+
+    async def _hold(self) -> bool:
+        """Whether this process holds the lease; recovers when it has just got it."""
+        reading = self._desk.time.read()
+        lapsed = reading.mono - self._held_at > LEASE_S * 1000
+        if not await self._leases.acquire(self._name, self._holder, LEASE_S, reading.wall / 1000):
+            self._tenure = None
+            return False
+        self._held_at = reading.mono
+        if self._tenure is None or lapsed:
+            await self._begin()
+        elif reading.mono - self._swept_at > SWEEP_EVERY_MS:
+            await self._recover(self._tenure, self._desk.time.moment().now - SWEPT_AFTER_MS)
+        return True
+
+    async def _begin(self) -> None:
+        self._tenure = None
+
+        def decide(_key: str, known: Account) -> Change[Account]:
+            return Change(replace(known, tenure=known.tenure + 1))
+
+        books = self._desk.books
+        found = await books.accounts.change([self._desk.account], decide, announced=False)
+        tenure = found[self._desk.account].tenure
+        await self._recover(tenure, self._desk.time.moment().now + _EVER_MS)
+        self._tenure = tenure
+
+    async def _recover(self, tenure: int, called_before: int) -> None:
+        self._swept_at = self._desk.time.read().mono
+        for sender in self._senders:
+            match sender:
+                case SingleSender():
+                    await sender.recover(called_before)
+                case MassSender():
+                    await sender.recover(tenure, called_before)

@@ -1,0 +1,130 @@
+"""Plans audiences: a row for each fan who has the campaign's tag, in pages that can be resumed.
+
+The cursor moves after a page's rows are durable, and the rows' ids make a repeated page harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from services.notifier.domain.campaigns import Campaign, Plan, occurrence_to_plan, push_id
+from services.notifier.domain.pushes import Push
+from services.notifier.handlers.tag_changes import insert
+from services.notifier.ports import (
+    CampaignQueries,
+    Clock,
+    FanQueries,
+    Rest,
+    SendingObserver,
+    Writer,
+)
+from shared.errors import TransientError
+from shared.kafka.handler import Change
+from shared.store.ports import Leases
+
+PAGE: Final = 500
+LEASE_S: Final = 30.0
+IDLE_S: Final = 0.5
+FAILED_S: Final = 1.0
+_LEASE: Final = "planner"
+
+
+class Planner:
+    """Plans the audiences of all accounts, one process at a time.
+
+    Args:
+        campaigns: moves the cursors.
+        rows: inserts.
+        queries: finds campaigns.
+        fans: finds audiences.
+        leases: one planner at a time; two would do no harm but the same work.
+        holder: names this process.
+        clock: ours.
+        rest: waits.
+        observer: is told what was planned.
+    """
+
+    def __init__(
+        self,
+        campaigns: Writer[Campaign],
+        rows: Writer[Push],
+        queries: CampaignQueries,
+        fans: FanQueries,
+        *,
+        leases: Leases,
+        holder: str,
+        clock: Clock,
+        rest: Rest,
+        observer: SendingObserver,
+    ) -> None:
+        self._campaigns = campaigns
+        self._rows = rows
+        self._queries = queries
+        self._fans = fans
+        self._leases = leases
+        self._holder = holder
+        self._clock = clock
+        self._rest = rest
+        self._observer = observer
+
+    async def run(self) -> None:
+        """Plan for ever."""
+        while True:
+            try:
+                planned = await self.step()
+            except TransientError as error:
+                self._observer.failed("plan", error)
+                await self._rest(FAILED_S)
+            else:
+                await self._rest(0.0 if planned else IDLE_S)
+
+    async def step(self) -> int:
+        """Plan a page of each campaign that lacks rows; answers how many pages."""
+        now = self._clock.read().wall
+        if not await self._leases.acquire(_LEASE, self._holder, LEASE_S, now / 1000):
+            return 0
+        pages = 0
+        for campaign in await self._queries.with_audience(now):
+            occurrence = occurrence_to_plan(campaign, now)
+            if occurrence is not None:
+                await self._plan_page(campaign, occurrence, now)
+                pages += 1
+        return pages
+
+    async def _plan_page(self, campaign: Campaign, occurrence: str, now: int) -> None:
+        fresh = campaign.plan.occurrence != occurrence
+        cursor = "" if fresh else campaign.plan.cursor
+        fans = await self._fans.with_tag(campaign.account, campaign.tag, cursor, PAGE)
+        if fans:
+            await self._insert(campaign, occurrence, fans, now)
+        plan = Plan(occurrence, fans[-1] if fans else cursor, done=len(fans) < PAGE)
+
+        def decide(_id: str, known: Campaign) -> Change[Campaign] | None:
+            return Change(replace(known, plan=plan)) if known.plan == campaign.plan else None
+
+        await self._campaigns.change([campaign.id], decide, announced=False)
+        self._observer.planned(campaign.channel, len(fans))
+
+    async def _insert(
+        self, campaign: Campaign, occurrence: str, fans: Sequence[str], now: int
+    ) -> None:
+        rows = {
+            row.id: row
+            for fan in fans
+            for row in [
+                Push(
+                    id=push_id(campaign.id, fan, occurrence),
+                    campaign=campaign.id,
+                    account=campaign.account,
+                    fan=fan,
+                    occurrence=occurrence,
+                    channel=campaign.channel,
+                    cause=campaign.id,
+                    cause_at=0,
+                    created_at=now,
+                )
+            ]
+        }
+        await self._rows.change(list(rows), insert(rows), announced=False)
