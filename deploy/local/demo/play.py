@@ -21,7 +21,7 @@ from deploy.sandbox.driver import SandboxDriver
 from deploy.sandbox.story import ActReport, Story
 
 TOPICS = ("fan-events.v1", "tag-changes.v1", "push-outcomes.v1", "incidents.v1")
-PROBES = 60
+PROBES = 50
 PROBE_PACE_S = 0.1
 PROBE_POLL_S = 0.005
 STEP_TIMEOUT_S = 30.0
@@ -105,8 +105,7 @@ class Demo:
             await probing
         finally:
             probing.cancel()
-        await self._drain()
-        tags = await staff.fans_by_tag()
+        tags = await until(self._settled_tags(staff), "tags that settle", STEP_TIMEOUT_S, 0.5)
         self._screen.say("tags", tags={name: fans for name, fans in tags.items() if fans})
 
     async def _campaign_goes_out(self, staff: Staff) -> None:
@@ -150,7 +149,11 @@ class Demo:
             lambda: self._acknowledge_until_resolved(staff, driver), "the end", STEP_TIMEOUT_S
         )
         self._screen.say("resolved", incidents=len(await staff.incidents()))
-        await until(self._is_sent(staff, plan.DURING), "the promotion resumed", STEP_TIMEOUT_S)
+        await until(
+            self._is_released(staff, plan.DURING, "promotions_paused"),
+            "the promotion resumed",
+            STEP_TIMEOUT_S,
+        )
         self._screen.say("promotions_resumed")
         await self._show(staff, plan.DURING)
 
@@ -181,6 +184,16 @@ class Demo:
             self._seen.tag_delays_s.append(time.monotonic() - began)
             await asyncio.sleep(PROBE_PACE_S)
 
+    def _settled_tags(self, staff: Staff) -> Callable[[], Any]:
+        before: dict[str, int] = {}
+
+        async def look() -> dict[str, int] | None:
+            nonlocal before
+            last, before = before, await staff.fans_by_tag()
+            return before if before == last and any(before.values()) else None
+
+        return look
+
     def _is_sent(self, staff: Staff, name: str) -> Callable[[], Any]:
         async def look() -> bool:
             pushes: Mapping[str, int] = (await staff.campaign(name)).get("pushes", {})
@@ -192,6 +205,14 @@ class Demo:
         async def look() -> bool:
             reasons = (await staff.campaign(name)).get("reasons", [])
             return any(one["state"] == "held" and one["reason"] == reason for one in reasons)
+
+        return look
+
+    def _is_released(self, staff: Staff, name: str, reason: str) -> Callable[[], Any]:
+        is_sent, is_held = self._is_sent(staff, name), self._is_held(staff, name, reason)
+
+        async def look() -> bool:
+            return await is_sent() and not await is_held()
 
         return look
 
