@@ -93,6 +93,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         for partition in self.partitions.values():
             if partition.ready is not None:
                 partition.ready.cancel()
+            self._observer.partition_revoked(self._group, partition.number)
         self.partitions = {}
         self._forget()
 
