@@ -41,6 +41,10 @@ def changed(**fields: Any) -> type[Event]:
     return made
 
 
+def of(**fields: Any) -> dict[str, Any]:
+    return schemas.schema_of(changed(**fields))
+
+
 def without(name: str) -> dict[str, Any]:
     """The schema of `Before` as if a field had never been."""
     schema = schemas.schema_of(Before)
@@ -84,10 +88,6 @@ HARMLESS: list[tuple[str, Callable[[], dict[str, Any]]]] = [
     ("a longer text", lambda: of(note=(Annotated[str, Field(max_length=99)] | None, None))),
     ("one more alternative", lambda: of(note=(str | int | None, None))),
 ]
-
-
-def of(**fields: Any) -> dict[str, Any]:
-    return schemas.schema_of(changed(**fields))
 
 
 @pytest.mark.parametrize("name", sorted(EVENT_TYPES))
