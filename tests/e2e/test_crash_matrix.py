@@ -88,12 +88,9 @@ async def crowd(stack: Stack) -> AsyncIterator[Crowd]:
     await living.close()
 
 
-async def check_everything(
-    stack: Stack, crowd: Crowd, record: pytest.FixtureRequest | None = None
-) -> Sceptic:
+async def check_everything(stack: Stack, crowd: Crowd) -> Sceptic:
     """Wait until nothing moves any more, and compare."""
-    del record
-    await drain(stack, lambda: is_quiet(stack))
+    await drain(stack, lambda: find_waiting(stack))
     platforms = (await crowd.books())["platforms"]
     sceptic = await asyncio.to_thread(Sceptic, stack, crowd)
     sceptic.check_ingest()
@@ -105,26 +102,29 @@ async def check_everything(
     return sceptic
 
 
-def is_quiet(stack: Stack) -> bool:
-    """No announcement, push or page is on its way."""
+def find_waiting(stack: Stack) -> dict[str, int]:
+    """Announcements, pushes and pages that are on their way."""
     with MongoClient[dict[str, Any]](stack.mongodb_url) as client:
-        pushes = client[stack.database("notifier")]["pushes"]
-        pages = client[stack.database("sentiment")]["pages"]
-        waiting = sum(
-            client[stack.database(service)][name].count_documents(
-                {f"l.{loop}.own": {"$type": "string"}}
+
+        def count(service: str, name: str, query: dict[str, Any]) -> int:
+            return client[stack.database(service)][name].count_documents(query)
+
+        outboxes = {
+            f"outboxes of {service} {name} {loop}": count(
+                service, name, {f"l.{loop}.own": {"$type": "string"}}
             )
             for service, name, loop in (
                 ("segmenter", "fans", "segmenter"),
                 ("notifier", "pushes", "rows"),
                 ("sentiment", "incidents", "incidents"),
             )
-        )
-        return not (
-            waiting
-            or pushes.count_documents({"state": {"$in": ["planned", "calling"]}})
-            or pages.count_documents({"state": "due"})
-        )
+        }
+        busy = {"state": {"$in": ["planned", "calling"]}}
+        waiting = outboxes | {
+            "pushes": count("notifier", "pushes", busy),
+            "pages": count("sentiment", "pages", {"state": "due"}),
+        }
+    return {name: number for name, number in waiting.items() if number}
 
 
 async def test_each_service_is_killed_at_each_named_step(stack: Stack, crowd: Crowd) -> None:
