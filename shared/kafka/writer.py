@@ -83,7 +83,7 @@ class DocumentWriter(Generic[S]):
             self._tidying = asyncio.create_task(self._tidy_forever())
 
     async def stop(self, drain_s: float = 5.0) -> None:
-        """Wait for announcements on their way, at most `drain_s` seconds, and tidy up; 0: neither."""
+        """Wait for announcements on their way, at most `drain_s` seconds, and tidy; 0: neither."""
         if self._tidying is not None:
             self._tidying.cancel()
             await asyncio.gather(self._tidying, return_exceptions=True)

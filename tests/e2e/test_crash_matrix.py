@@ -66,10 +66,10 @@ CRASH_POINTS = {
         *loop_steps("segmenter.publisher", "publishing", "published"),
     ],
     "notifier": [
+        *runner_steps("notifier.incidents.v1"),  # first: there is one incident
         *loop_steps("notifier.sender", "debited", "committed", "called", "row_settled"),
         *runner_steps("notifier.fan-events.v1"),
         *runner_steps("notifier.tag-changes.v1"),
-        *runner_steps("notifier.incidents.v1"),
         *loop_steps("notifier.publisher", "publishing", "published"),
     ],
     # There is one incident: each step of its way is reached once.
