@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 from services.notifier.domain.fan import FanFacts, apply_event
 from services.notifier.domain.ledger import DebitKind, Ledger, Room, find_room, prune
 from services.notifier.domain.periods import day_of, month_start, near_boundary
+from services.notifier.domain.windows import WINDOW_RULES
 from shared.events import Event, FanFollowed, MenuClicked, MessageReceived
 
 HOUR = 3_600_000
@@ -97,10 +98,27 @@ class LedgerMachine(RuleBasedStateMachine):
     def one_push_goes(self, kind: DebitKind, before: int, act: str | None, end: str) -> None:
         self._push(kind, before, act, end)
 
-    @rule(kind=st.sampled_from(DebitKind))
-    def as_many_go_as_may(self, kind: DebitKind) -> None:
+    @rule(act=ACTS)
+    def an_act_overtakes_a_push_whose_end_nobody_notes(self, act: str) -> None:
+        self._push(DebitKind.MESSAGE, LATEST_START, act, "crashed")
+        self.all_late_facts_arrive()
+
+    @rule()
+    def as_many_messages_go_as_may(self) -> None:
         for _ in range(8):
-            self._push(kind, 0, None, "noted")
+            self._push(DebitKind.MESSAGE, 0, None, "noted")
+
+    @rule()
+    def as_many_go_just_before_a_window_closes(self) -> None:
+        closing = [
+            opened_at + WINDOW_RULES["wechat"][act].length
+            for act, opened_at in self.facts.windows.items()
+        ]
+        ahead = [at for at in closing if at - 5_500 > self.now]
+        if ahead:
+            self.now = min(ahead) - 5_500
+            for _ in range(3):
+                self._push(DebitKind.MESSAGE, LATEST_START, None, "noted")
 
     def _push(self, kind: DebitKind, before: int, act: str | None, end: str) -> None:
         """Debit, then the call lands, perhaps after the fan has acted again; then it is noted."""
@@ -154,4 +172,4 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 TestLedger = LedgerMachine.TestCase
-TestLedger.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)
+TestLedger.settings = settings(max_examples=250, stateful_step_count=25, deadline=None)
