@@ -104,6 +104,11 @@ def test_scanning_from_the_menu_opens_the_clicks_window(kind: str) -> None:
     assert after(event(OtherReceived, 5, kind=kind)).windows == {Act.CLICK: 5}
 
 
+def test_what_a_shop_tells_opens_no_window_and_is_no_choice() -> None:
+    told = event(OtherReceived, 5, kind="event.subscribe", authenticated_by="standard_webhooks")
+    assert after(told) == FanFacts(seen_at=5)
+
+
 def test_a_weibo_subscription_keyword_is_a_preference() -> None:
     assert after(event(OtherReceived, 5, "weibo", kind="event.unsubscribe")).opted_out
     again = after(
