@@ -17,16 +17,16 @@ What is wrong is told in a few lines that name the variable and never quote its 
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
+from typing import Annotated, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, field_validator
-from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails, from_json
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from shared.environment import FILE_SUFFIX, EnvironmentSource, UnreadableFileError
 from shared.errors import FanEngagementError
 
 EXIT_BAD_SETTINGS = 2
@@ -163,7 +163,7 @@ class ServiceSettings(BaseSettings):
         PositiveFloat, Field(description="seconds for each part of an orderly stop")
     ] = 20.0
     watchdog_stuck_s: Annotated[
-        PositiveFloat, Field(description="seconds without progress after which the process ends")
+        float, Field(ge=5, description="seconds without progress after which the process ends")
     ] = 60.0
 
     @field_validator("staff_tokens")
@@ -188,7 +188,7 @@ class ServiceSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments first, then the environment by our one rule."""
-        return init_settings, _Environment(settings_cls)
+        return init_settings, EnvironmentSource(settings_cls, _names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +209,8 @@ def load_settings(settings_class: type[T]) -> T:
     """
     try:
         return settings_class()
+    except UnreadableFileError as error:
+        raise SettingsError(str(error)) from None
     except ValidationError as error:
         problems = (_explain(settings_class, details) for details in error.errors())
         raise SettingsError(*dict.fromkeys(problems)) from None  # its cause may quote a value
@@ -251,47 +253,10 @@ def unknown_variables(
         name + suffix
         for field in settings_class.model_fields
         for name in _names(settings_class, field)
-        for suffix in ("", "_FILE")
+        for suffix in ("", FILE_SUFFIX)
     }
     prefix = _own_prefix(settings_class)
     return tuple(sorted(n for n in environment if n.startswith(prefix) and n not in known))
-
-
-class _Environment(PydanticBaseSettingsSource):
-    """Reads each field from the first of its variables that is set."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        for name in _names(self.settings_cls, field_name):
-            value = _read(name)
-            if value is not None:
-                return value, field_name, self.field_is_complex(field)
-        return None, field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        for field_name, field in self.settings_cls.model_fields.items():
-            value, key, is_json = self.get_field_value(field, field_name)
-            if value is None:
-                continue
-            if is_json:
-                # Text that is no JSON stays text, which validation refuses with its description.
-                with suppress(ValueError):
-                    value = from_json(value)
-            values[key] = value
-        return values
-
-
-def _read(name: str) -> str | None:
-    value = os.environ.get(name)
-    path = os.environ.get(name + "_FILE")
-    if value is not None or path is None:
-        return value
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"{name}_FILE: the file can't be read: {type(error).__name__}"
-        ) from None
 
 
 def _names(settings_class: type[BaseSettings], field_name: str) -> tuple[str, ...]:
@@ -313,7 +278,7 @@ def _explain(settings_class: type[BaseSettings], details: ErrorDetails) -> str:
     if field is None:
         return details["msg"]
     names = _names(settings_class, field_name)
-    name = next((n for n in names if n in os.environ or n + "_FILE" in os.environ), names[-1])
+    name = next((n for n in names if n in os.environ or n + FILE_SUFFIX in os.environ), names[-1])
     advice = f" ({field.description})" if field.description else ""
     if details["type"] == "missing":
         return f"{name} is not set{advice}"

@@ -14,11 +14,13 @@ from typing import Any
 
 import yaml
 
-ACCOUNT = "brand"  # our name for the brand's accounts: part of addresses and of fan keys
-SHOP = "shop"
-WECHAT_ORIGINAL_ID = "gh_0a1b2c3d4e5f"
+# Our names for the accounts, part of addresses and of fan keys, are the platforms' own here, so
+# that the shop of the story, which knows only those, can name a fan.
+WECHAT = "gh_0a1b2c3d4e5f"
 WECHAT_APP_ID = "wx0a1b2c3d4e5f6071"
-WEIBO_UID = 2187654321
+WEIBO = "2187654321"
+SHOP = "shop"
+SHOP_RETRIES_S = [1, 2, 4, 8]  # a real shop waits minutes
 ROLES = ("campaigns", "oncall", "operations", "viewer")
 
 
@@ -39,6 +41,7 @@ class Brand:
     robot_key: str
     pagerduty_routing_key: str
     link_secret: str
+    author_secret: str
     staff_tokens: dict[str, str]
     """One token a role."""
 
@@ -54,9 +57,15 @@ class Brand:
             shop_secret="whsec_" + base64.b64encode(secrets.token_bytes(24)).decode(),
             robot_key=secrets.token_hex(16),
             pagerduty_routing_key=secrets.token_hex(16),
-            link_secret=_token(),
+            link_secret=secrets.token_hex(32),
+            author_secret=secrets.token_hex(32),
             staff_tokens={role: _token() for role in ROLES},
         )
+
+    @property
+    def shop_key(self) -> bytes:
+        """The key inside the shop's secret, for signing."""
+        return base64.b64decode(self.shop_secret.removeprefix("whsec_"))
 
     def write_sandbox_config(
         self, path: Path, ingest_url: str, overrides: dict[str, Any] | None = None
@@ -71,22 +80,22 @@ class Brand:
         config = {
             "wechat": [
                 {
-                    "account": WECHAT_ORIGINAL_ID,
+                    "account": WECHAT,
                     "appid": WECHAT_APP_ID,
                     "secret": self.wechat_app_secret,
                     "token": self.wechat_token,
                     "encoding_aes_key": self.wechat_aes_key,
                     "kind": "service",
                     "mode": "safe",
-                    "webhook": f"{ingest_url}/wechat/{ACCOUNT}",
+                    "webhook": f"{ingest_url}/wechat/{WECHAT}",
                 }
             ],
             "weibo": [
                 {
-                    "uid": WEIBO_UID,
+                    "uid": int(WEIBO),
                     "app_secret": self.weibo_app_secret,
                     "access_token": self.weibo_access_token,
-                    "webhook": f"{ingest_url}/weibo/{ACCOUNT}",
+                    "webhook": f"{ingest_url}/weibo/{WEIBO}",
                 }
             ],
             "shops": [
@@ -94,6 +103,7 @@ class Brand:
                     "source": SHOP,
                     "secret": self.shop_secret,
                     "webhook": f"{ingest_url}/events/{SHOP}",
+                    "retry_delays_s": SHOP_RETRIES_S,
                 }
             ],
             "robots": [{"key": self.robot_key, "name": "oncall"}],
@@ -107,10 +117,10 @@ class Brand:
         accounts = {
             "wechat": [
                 {
-                    "name": ACCOUNT,
+                    "name": WECHAT,
                     "kind": "service",
                     "app_id": WECHAT_APP_ID,
-                    "original_id": WECHAT_ORIGINAL_ID,
+                    "original_id": WECHAT,
                     "token": "${WECHAT_BRAND_TOKEN}",
                     "encoding_aes_key": "${WECHAT_BRAND_AES_KEY}",
                     "app_secret": "${WECHAT_BRAND_APP_SECRET}",
@@ -119,8 +129,8 @@ class Brand:
             ],
             "weibo": [
                 {
-                    "name": ACCOUNT,
-                    "uid": str(WEIBO_UID),
+                    "name": WEIBO,
+                    "uid": WEIBO,
                     "app_secret": "${WEIBO_BRAND_APP_SECRET}",
                     "access_token": "${WEIBO_BRAND_ACCESS_TOKEN}",
                     "api_base": f"{sandbox_url}/weibo",
@@ -130,8 +140,37 @@ class Brand:
         }
         path.write_text(yaml.safe_dump(accounts, sort_keys=False))
 
+    def write_alerts(
+        self, path: Path, sandbox_url: str, incidents: dict[str, Any], escalation: dict[str, Any]
+    ) -> None:
+        """Write where incidents are told, to the sandbox's pagers.
+
+        Args:
+            path: the file to write.
+            sandbox_url: the base URL of the sandbox.
+            incidents: thresholds that differ from the service's own.
+            escalation: its steps; see the example in ``deploy/local/config``.
+        """
+        alerts = {
+            "incidents": incidents,
+            "channels": {
+                "oncall-group": {
+                    "kind": "wecom_robot",
+                    "url": f"{sandbox_url}/wecom/cgi-bin/webhook/send",
+                    "key": "${WECOM_ROBOT_KEY}",
+                },
+                "oncall-phone": {
+                    "kind": "pagerduty",
+                    "url": f"{sandbox_url}/pagerduty/v2/enqueue",
+                    "routing_key": "${PAGERDUTY_ROUTING_KEY}",
+                },
+            },
+            "escalation": escalation,
+        }
+        path.write_text(yaml.safe_dump(alerts, sort_keys=False))
+
     def environment(self) -> dict[str, str]:
-        """The variables that the accounts file refers to."""
+        """The variables that the files refer to."""
         return {
             "WECHAT_BRAND_TOKEN": self.wechat_token,
             "WECHAT_BRAND_AES_KEY": self.wechat_aes_key,
@@ -139,4 +178,6 @@ class Brand:
             "WEIBO_BRAND_APP_SECRET": self.weibo_app_secret,
             "WEIBO_BRAND_ACCESS_TOKEN": self.weibo_access_token,
             "SHOP_WEBHOOK_SECRET": self.shop_secret,
+            "WECOM_ROBOT_KEY": self.robot_key,
+            "PAGERDUTY_ROUTING_KEY": self.pagerduty_routing_key,
         }

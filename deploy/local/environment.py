@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from deploy.local.brand import Brand
+from deploy.local.parts.ports import HOST
 
 EXAMPLES = Path(__file__).with_name("config")
 
@@ -21,7 +22,6 @@ def service_environment(
     topic_prefix: str,
     log_epoch: str,
     port: int,
-    sandbox_url: str,
 ) -> dict[str, str]:
     """The variables of one service's process.
 
@@ -35,7 +35,6 @@ def service_environment(
         topic_prefix: put before topics and groups.
         log_epoch: the log's incarnation.
         port: where it listens.
-        sandbox_url: the stand-in platforms.
     """
     own = f"FAN_{service.upper()}_"
     common = {
@@ -48,10 +47,15 @@ def service_environment(
         "FAN_STAFF_TOKENS": json.dumps({role: [t] for role, t in brand.staff_tokens.items()}),
         "FAN_ACCOUNTS_FILE": str(config / "accounts.yaml"),
     }
-    return common | _own_variables(service, brand, sandbox_url)
-
-
-def _own_variables(service: str, brand: Brand, sandbox_url: str) -> dict[str, str]:
-    """What only this service is told."""
-    del service, brand, sandbox_url
-    return {}
+    match service:
+        case "segmenter":
+            return common | {f"{own}TAGS_FILE": str(EXAMPLES / "tags.yaml")}
+        case "sentiment":
+            return common | {
+                f"{own}ALERTS_FILE": str(config / "alerts.yaml"),
+                f"{own}PUBLIC_URL": f"http://{HOST}:{port}",
+                f"{own}LINK_SECRETS": json.dumps([brand.link_secret]),
+                f"{own}AUTHOR_SECRET": brand.author_secret,
+            }
+        case _:
+            return common

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from deploy.local.audit import Account, audit
 from deploy.local.brand import Brand
 from deploy.local.environment import service_environment
 from deploy.local.parts.embedded_log import REPOSITORY, EmbeddedLog
@@ -35,7 +36,16 @@ STOP_GRACE_S = 15.0
 HTTP_OK = 200
 # What must not leak from the caller's shell into the stack, or the same command would do other
 # things on another machine.
-FOREIGN_PREFIXES = ("FAN_", "WECHAT_BRAND_", "WEIBO_BRAND_", "SHOP_WEBHOOK_")
+FOREIGN_PREFIXES = (
+    *("FAN_", "WECHAT_BRAND_", "WEIBO_BRAND_", "SHOP_WEBHOOK_"),
+    *("WECOM_ROBOT_", "PAGERDUTY_"),
+)
+ESCALATION: Mapping[str, Any] = {
+    "steps": [
+        {"channels": ["oncall-group"]},
+        {"after_seconds": 120, "channels": ["oncall-group", "oncall-phone"]},
+    ]
+}
 
 Kind = Literal["embedded", "real"]
 Command = Callable[[str], Sequence[str]]
@@ -79,6 +89,8 @@ class Stack:
         database_prefix: put before every service's database.
         environment: more variables for all services; they win.
         sandbox_config: more top-level settings of the sandbox.
+        incidents: thresholds of incidents that differ from the service's own.
+        escalation: who is told of an incident, and when.
         services: which services to start.
         command: the program of an application, without its arguments; for tests.
         report: told in one line what happens.
@@ -92,6 +104,8 @@ class Stack:
     database_prefix: str = "fan_"
     environment: Mapping[str, str] = field(default_factory=dict)
     sandbox_config: dict[str, Any] = field(default_factory=dict)
+    incidents: Mapping[str, Any] = field(default_factory=dict)
+    escalation: Mapping[str, Any] = field(default_factory=lambda: ESCALATION)
     services: Sequence[str] = SERVICES
     command: Command = lambda name: (
         sys.executable,
@@ -123,6 +137,20 @@ class Stack:
     def logs(self) -> Path:
         """The folder with one log file for each process."""
         return self.folder / "logs"
+
+    def database(self, service: str) -> str:
+        """The name of a service's database."""
+        return f"{self.database_prefix}{service}"
+
+    def audit(self) -> list[Account]:
+        """The books of every group; of a drained system."""
+        return audit(
+            self.bootstrap_servers,
+            self.mongodb_url,
+            [self.database(service) for service in self.services],
+            topic_prefix=self.topic_prefix,
+            log_epoch=self.log_epoch,
+        )
 
     def url(self, name: str) -> str:
         """The base URL of an application."""
@@ -207,6 +235,9 @@ class Stack:
             sandbox_file, urls.get("ingest", "http://127.0.0.1:9"), self.sandbox_config
         )
         self.brand.write_accounts(config / "accounts.yaml", urls["sandbox"])
+        self.brand.write_alerts(
+            config / "alerts.yaml", urls["sandbox"], dict(self.incidents), dict(self.escalation)
+        )
         sandbox_arguments = ["--port", str(ports["sandbox"]), "--config", str(sandbox_file)]
         sandbox = Process(
             "sandbox",
@@ -236,12 +267,13 @@ class Stack:
             config=self.folder / "config",
             bootstrap_servers=self.bootstrap_servers,
             mongodb_url=self.mongodb_url,
-            database=f"{self.database_prefix}{service}",
+            database=self.database(service),
             topic_prefix=self.topic_prefix,
             log_epoch=self.log_epoch,
             port=port,
-            sandbox_url=self.applications["sandbox"].url,
         )
+        if self.kind == "embedded":
+            environment["FAN_CREATE_TOPICS"] = "false"  # its topics appear on first use
         environment |= {**self.environment, **extra}
         argv = self.command(service)
         process = Process(name, argv, self.logs, env=environment, cwd=REPOSITORY)

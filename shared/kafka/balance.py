@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from shared.events import dead_letter_topic
 from shared.store.client import Database
@@ -79,7 +80,9 @@ async def balance(
         name = topic_prefix + topic
         ends = await _ends(consumer, name, starts)
         records = sum(ends[number] - start for number, start in starts.items())
-        dead = await _dead_origins(consumer, topic_prefix + dead_letter_topic(topic, service))
+        dead = await _dead_origins(
+            consumer, bootstrap_servers, topic_prefix + dead_letter_topic(topic, service)
+        )
     finally:
         await consumer.stop()
     return Balance(group, applied, duplicates, skipped, len(dead), records, waiting)
@@ -110,11 +113,24 @@ async def _ends(
     return {tp.partition: end for tp, end in (await consumer.end_offsets(wanted)).items()}
 
 
-async def _dead_origins(consumer: AIOKafkaConsumer, topic: str) -> set[tuple[bytes, bytes]]:
-    if topic not in await consumer.topics():
+async def _partitions(bootstrap_servers: str, topic: str) -> list[int]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        found = await admin.describe_topics([topic])
+    finally:
+        await admin.close()
+    return [p["partition"] for t in found if not t["error_code"] for p in t["partitions"]]
+
+
+async def _dead_origins(
+    consumer: AIOKafkaConsumer, bootstrap_servers: str, topic: str
+) -> set[tuple[bytes, bytes]]:
+    wanted = [
+        TopicPartition(topic, number) for number in await _partitions(bootstrap_servers, topic)
+    ]
+    if not wanted:
         return set()
-    numbers = consumer.partitions_for_topic(topic) or set()
-    wanted = [TopicPartition(topic, number) for number in numbers]
     ends = await consumer.end_offsets(wanted)
     consumer.assign(wanted)
     await consumer.seek_to_beginning(*wanted)

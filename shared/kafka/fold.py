@@ -8,7 +8,7 @@ at that version, so they are checked here, once, and the version guard makes the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -16,7 +16,7 @@ from shared.errors import DeadLetterReason, PermanentError, TransientError
 from shared.events.base import Event
 from shared.events.ids import effect_id
 from shared.kafka.bookkeeping import OUTBOX_LIMIT, Bookkeeping, Entry
-from shared.kafka.handler import Change, Fact, Handler
+from shared.kafka.handler import Announcement, Change, Fact, Handler
 from shared.store.ports import owner_text
 
 S = TypeVar("S")
@@ -103,14 +103,18 @@ def fold(
             )
             continue
         held.state = decision.state
-        for ordinal, event in enumerate(decision.events):
-            book.outbox.append(entry(event, fact.id, ordinal, source, fact.traceparent))
+        if decision.events:
+            announcements = [
+                e if isinstance(e, Announcement) else Announcement(e, fact.id)
+                for e in decision.events
+            ]
+            _announce(book, announcements, source, fact.traceparent)
         ring.add(fact.id, time)
         mark.offset = fact.offset
         mark.applied += 1
         folded.new.append(fact)
     folded.applied = len(folded.new)
-    if book.outbox:
+    if facts and book.outbox:
         book.owner = owner_text(facts[-1].topic, facts[-1].partition)
     _check_outbox(book)
     return folded
@@ -119,13 +123,7 @@ def fold(
 def change(held: Held[S], wanted: Change[S], *, source: str) -> None:
     """Apply what something other than a record decided, changing `held`."""
     held.state = wanted.state
-    ordinals: dict[str, int] = {}
-    for announcement in wanted.announcements:
-        ordinal = ordinals.get(announcement.cause, 0)
-        ordinals[announcement.cause] = ordinal + 1
-        held.book.outbox.append(
-            entry(announcement.event, announcement.cause, ordinal, source, traceparent="")
-        )
+    _announce(held.book, wanted.announcements, source, traceparent="")
     _check_outbox(held.book)
 
 
@@ -143,6 +141,19 @@ def entry(event: Event, cause: str, ordinal: int, source: str, traceparent: str)
         value=event.to_json(),
         traceparent=traceparent,
     )
+
+
+def _announce(
+    book: Bookkeeping, announcements: Iterable[Announcement], source: str, traceparent: str
+) -> None:
+    """Put announcements into the outbox, each numbered among the effects of its cause."""
+    ordinals: dict[str, int] = {}
+    for announcement in announcements:
+        ordinal = ordinals.get(announcement.cause, 0)
+        ordinals[announcement.cause] = ordinal + 1
+        book.outbox.append(
+            entry(announcement.event, announcement.cause, ordinal, source, traceparent)
+        )
 
 
 def _check_outbox(book: Bookkeeping) -> None:

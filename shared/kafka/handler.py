@@ -45,8 +45,9 @@ class Decision(Generic[S]):
     """What a fact does to a document: its new state and what that announces."""
 
     state: S
-    events: tuple[Event, ...] = ()
-    """Announced with the fact as their cause."""
+    events: tuple[Event | Announcement, ...] = ()
+    """Announced with the fact as their cause, unless they name another: what time had caused
+    before the fact has the same id as if the clock had noticed it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,8 @@ def _name_source(_logger: object, _method: str, event: Event) -> Event:
 
 
 def _redact(_logger: object, _method: str, event: Event) -> Event:
-    return redact(event)
+    first = {key: event[key] for key in ("timestamp", "level", "event") if key in event}
+    return redact(first | dict(event))
 
 
 def _log_retry(details: stamina.instrumentation.RetryDetails) -> None:

@@ -40,6 +40,7 @@ _IN_QUERY = re.compile(
     r"|signature|msg_signature|sig|key|routing_key|echostr|openid)=[^&\s\"']+"
 )
 _IN_USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{0,20}://)[^/@\s\"']+@")
+_IN_PATH = re.compile(r"(/hook/)[^/?\s\"']+")  # where Feishu's robots have their secret
 _IN_HEADER = re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{6,}")
 
 
@@ -63,6 +64,7 @@ def mask_text(text: str) -> str:
         text = _IN_QUERY.sub(rf"\1={MASK}", text)
     if "://" in text:
         text = _IN_USERINFO.sub(rf"\1{MASK}@", text)
+        text = _IN_PATH.sub(rf"\1{MASK}", text)
     if " " in text:
         text = _IN_HEADER.sub(rf"\1 {MASK}", text)
     return text

@@ -127,8 +127,17 @@ class Watchdog:
                 return
 
     def _stuck(self) -> dict[str, float]:
-        told = {name: progress() for name, progress in self._progress.items()}
-        return {name: seconds for name, seconds in told.items() if seconds is not None}
+        stuck: dict[str, float] = {}
+        for name, progress in tuple(self._progress.items()):
+            try:
+                seconds = progress()
+            except Exception as error:  # noqa: BLE001 - it must not take the watchdog with it
+                self._log.error("watchdog.progress.failed", progress=name, exc_info=error)
+                del self._progress[name]
+                continue
+            if seconds is not None:
+                stuck[name] = seconds
+        return stuck
 
     def _bark(self, reason: str) -> None:
         silent_end = threading.Timer(LAST_WORDS_S, self._end, (EXIT_STUCK,))

@@ -6,7 +6,7 @@ field, and no message quotes a value.
 
 ```yaml
 wechat:
-  - name: brand                 # the {account} of our addresses and events
+  - name: brand                 # the {account} of /wechat/{account}
     kind: service               # or subscription
     app_id: wx0123456789abcdef
     original_id: gh_0123456789ab
@@ -45,9 +45,11 @@ from pydantic import (
 )
 
 from shared.platforms import standard_webhooks
-from shared.platforms.wechat.client import DEFAULT_BASE_URL as WECHAT_BASE_URL
 from shared.platforms.wechat.crypto import MessageCipher
-from shared.platforms.weibo.client import DEFAULT_BASE_URL as WEIBO_BASE_URL
+from shared.settings import SettingsError
+
+WECHAT_BASE_URL: Final = "https://api.weixin.qq.com"
+WEIBO_BASE_URL: Final = "https://m.api.weibo.com"
 
 _REFERENCE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _ENV_KEY: Final = "env"
@@ -56,7 +58,8 @@ _SECRET_FIELDS: Final = frozenset(
 )
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-"""An account's or shop's name: part of addresses, of event keys and of metric labels."""
+"""An account's or shop's name, ours alone: in addresses and metric labels. Events carry the
+platform's own id of the account (`original_id`, `uid`)."""
 
 
 def _require_http(url: str) -> str:
@@ -68,8 +71,8 @@ def _require_http(url: str) -> str:
 BaseUrl = Annotated[str, AfterValidator(_require_http)]
 
 
-class AccountsFileError(ValueError):
-    """The accounts file can't be used; the message lists every fault, a line each."""
+class AccountsFileError(SettingsError):
+    """The accounts file can't be used; each of its problems names file, line and field."""
 
 
 class _Entry(BaseModel):
@@ -196,7 +199,7 @@ def parse_accounts(
                     include_url=False, include_input=False, include_context=False
                 )
             ]
-    raise AccountsFileError("\n".join(faults)) from None
+    raise AccountsFileError(*faults) from None
 
 
 def _resolve(

@@ -17,6 +17,7 @@ class SilentObserver:
         self.dead: Counter[DeadLetterReason] = Counter()
         self.stopped: dict[int, StopReason] = {}
         self.failures: list[tuple[str, str]] = []
+        self.lags: dict[int, int] = {}
 
     def batch_done(
         self,
@@ -57,12 +58,17 @@ class SilentObserver:
         """Remember."""
         self.stopped[partition] = reason
 
+    def partition_revoked(self, group: str, partition: int) -> None:
+        """Add up."""
+        self.counts["revoked"] += 1
+
     def committed(self, group: str, partition: int, offset: int) -> None:
         """Add up."""
         self.counts["commits"] += 1
 
     def lag(self, group: str, partition: int, records: int, seconds: float) -> None:
-        """Nothing to add up."""
+        """Remember the newest."""
+        self.lags[partition] = records
 
     def failure(self, group: str, step: str, error: BaseException) -> None:
         """Remember the kind; the text stays out."""

@@ -20,12 +20,13 @@ from shared.observe.metrics import DEPENDENCY_UP, Meter
 from shared.web.body import Header, send_response
 
 Check = Callable[[], Awaitable[object]]
-"""Returns when the dependency is well, raises when it is not."""
+"""Tells whether a dependency is well: it is not when the check returns False or raises."""
 
 CHECK_TIMEOUT_S = 2.0
 REMEMBER_S = 1.0
 """However often it is asked, a dependency is looked at once in this time."""
 WELL = "ok"
+NOT_WELL = "not well"
 PROBES = frozenset({"/livez", "/readyz", "/metrics"})
 
 
@@ -94,12 +95,12 @@ class Health:
     async def _state(self, check: Check) -> str:
         try:
             async with asyncio.timeout(CHECK_TIMEOUT_S):
-                await check()
+                well = await check()
         except TimeoutError:
             return f"no answer in {CHECK_TIMEOUT_S:g} s"
         except Exception as error:  # noqa: BLE001 - whatever it is, the dependency is not well
             return type(error).__name__
-        return WELL
+        return NOT_WELL if well is False else WELL
 
 
 async def _send_json(send: Send, status: int, told: Mapping[str, object]) -> None:

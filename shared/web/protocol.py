@@ -86,6 +86,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """A request begins."""
         super().on_message_begin()
         self._began = self.loop.time()
+        if self._owes_by is None:  # it follows another one in the same packet
+            self._owes_by = self._began + self.limits.head_timeout_s
         self._in_head = True
         self._head_bytes = self._body_bytes = 0
 
@@ -103,7 +105,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Bound what is read of a body that nobody wants."""
         super().on_body(body)
         self._body_bytes += len(body)
-        if self._body_bytes > self.limits.drained_bytes:
+        if self._body_bytes > self.limits.drained_bytes and not self.transport.is_closing():
             self.refused("body_too_large")
             self.transport.close()
 

@@ -3,7 +3,7 @@
 HTTP answers from the first moment, so that probes can tell a service that waits for the log from
 one that is dead; its routes say 503 with `Retry-After` until every part has started. On SIGTERM or
 SIGINT it takes no new requests, finishes those at work, cancels the background tasks, and stops
-its parts in the reverse of their start, each within a bound.
+its parts in the reverse of their start, all within `stop_timeout_s`.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ from shared.web.shell import Shell
 EXIT_CLEAN = 0
 EXIT_FAILED = 1
 EXIT_IMPATIENT = 130
+LEAST_STOP_S = 0.5
+"""What every part gets to stop, even when earlier ones have used up the time."""
 LAST_THREADS_S = 5.0
 """After an orderly stop, how long threads of libraries may keep the process from ending."""
 
@@ -97,6 +99,7 @@ class Service:
         self._progress = dict(progress or {})
         self._stop = asyncio.Event()
         self._failed = False
+        self._stop_by = float("inf")
         self._log = get_logger(__name__)
         self.asgi = Shell(
             settings,
@@ -109,12 +112,19 @@ class Service:
         """The application itself, for tests with `httpx.ASGITransport`."""
 
     def run(self) -> int:
-        """Serve until a signal comes. Returns the process's exit code; 0 after an orderly stop."""
+        """Serve until a signal comes; returns the process's exit code, 0 after an orderly stop.
+
+        The last thing a process does: threads that libraries left end with it soon after.
+        """
         configure_logs(self.settings)
         for name in unknown_variables(type(self.settings)):
             self._log.warning("settings.variable.unknown", variable=name)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            code = runner.run(self.serve(handle_signals=True))
+            try:
+                code = runner.run(self.serve(handle_signals=True))
+            except Exception as error:  # noqa: BLE001 - the last line: told like everything else
+                self._log.critical("service.crashed", exc_info=error)
+                code = EXIT_FAILED
             end = threading.Timer(LAST_THREADS_S, os._exit, (code,))
             end.daemon = True
             end.start()
@@ -153,6 +163,7 @@ class Service:
             yield
         finally:
             self.health.phase = Phase.STOPPING
+            self._stop_by = asyncio.get_running_loop().time() + self.settings.stop_timeout_s
             await self._end_tasks(working)
             for hook in reversed(begun):
                 await self._stop_hook(hook)
@@ -197,7 +208,7 @@ class Service:
             await asyncio.wait({starting, stopping}, timeout=self.settings.stop_timeout_s)
         if not came_up:
             raise _StoppedEarlyError
-        error = starting.exception()
+        error = asyncio.CancelledError() if starting.cancelled() else starting.exception()
         if error is not None:
             self._log.error("service.start.failed", part=hook.name, exc_info=error)
             raise _StartFailedError(hook.name) from error
@@ -224,7 +235,7 @@ class Service:
             task.cancel()
         if not working:
             return
-        _, late = await asyncio.wait(working, timeout=self.settings.stop_timeout_s)
+        _, late = await asyncio.wait(working, timeout=self._time_left_s())
         for task in late:
             self._fail("service.task.late", None, task=task.get_name())
 
@@ -232,10 +243,14 @@ class Service:
         if hook.stop is None:
             return
         try:
-            async with asyncio.timeout(self.settings.stop_timeout_s):
+            async with asyncio.timeout(self._time_left_s()):
                 await hook.stop()
         except Exception as error:  # noqa: BLE001 - the other parts must still stop
             self._fail("service.stop.failed", error, part=hook.name)
+
+    def _time_left_s(self) -> float:
+        """A late part must not take the time of those that stop after it."""
+        return max(self._stop_by - asyncio.get_running_loop().time(), LEAST_STOP_S)
 
     @contextmanager
     def _signals(self, *, wanted: bool) -> Iterator[None]:

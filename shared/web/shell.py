@@ -7,10 +7,11 @@ token, among staff routes only, and no other path ever reaches a staff route.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from prometheus_client import Counter, Histogram
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Match, Route
@@ -36,6 +37,7 @@ from shared.web.protocol import REFUSALS
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNMATCHED = "unmatched"
+_SEGMENT = re.compile(r"/[A-Za-z0-9_-]+")
 TRACE = "trace"
 """Where `scope["state"]` keeps the request's `Trace`, for routes but not for the hot path."""
 
@@ -65,8 +67,8 @@ class Shell:
     ) -> None:
         self._staff, self._public = split_routes(routes)
         for prefix in raw_routes:
-            if is_staff_path(prefix) or prefix.count("/") != 1 or not prefix.startswith("/"):
-                raise ValueError(f"{prefix}: a raw route is one segment, and not {prefix!r}")
+            if is_staff_path(prefix) or prefix in PROBES or not _SEGMENT.fullmatch(prefix):
+                raise ValueError(f"{prefix}: a raw route is one public segment, such as /wechat")
         self._raw = dict(raw_routes)
         self._gate = TokenGate(settings.staff_tokens)
         self._health = health
@@ -75,13 +77,14 @@ class Shell:
         self._in_flight = 0
         meter.gauge(metrics.HTTP_IN_FLIGHT).set_function(lambda: self._in_flight)
         self._requests = meter.counter(metrics.HTTP_REQUESTS)
-        self._seconds = meter.histogram(metrics.HTTP_SECONDS)
+        seconds = meter.histogram(metrics.HTTP_SECONDS)
+        self._durations: dict[str, Histogram] = {}
         self._refusals = meter.counter(metrics.HTTP_REFUSED)
         for reason in REFUSALS:
             self._refusals.labels(reason)
         for route in (*self._raw, *(r.path for r in (*self._staff, *self._public)), UNMATCHED):
-            self._seconds.labels(route)
-        self._counters: dict[tuple[str, str, int], Any] = {}
+            self._durations[route] = seconds.labels(route)
+        self._counters: dict[tuple[str, str, int], Counter] = {}
 
     @property
     def in_flight(self) -> int:
@@ -192,7 +195,7 @@ class Shell:
         if counter is None:
             counter = self._counters[key] = self._requests.labels(key[0], key[1], str(status))
         counter.inc()
-        self._seconds.labels(route).observe(seconds)
+        self._durations[route].observe(seconds)
         caller = scope["state"].get(PRINCIPAL) if "state" in scope else None
         if caller is not None:
             self._log.info(

@@ -55,6 +55,7 @@ class Process:
         self._cwd = cwd
         self._child: subprocess.Popen[str] | None = None
         self._is_group_gone = True
+        self._is_asked_to_end = False
 
     @property
     def pid(self) -> int:
@@ -87,7 +88,7 @@ class Process:
                 start_new_session=True,  # a Ctrl-C is ours to handle, and the group is ours to kill
                 text=True,
             )
-        self._child, self._is_group_gone = child, False
+        self._child, self._is_group_gone, self._is_asked_to_end = child, False, False
         _guardian.watch(child.pid)
         if child.stdin is not None:
             with contextlib.suppress(BrokenPipeError):  # killed already: is_running() tells
@@ -113,8 +114,9 @@ class Process:
         self.signal(signal.SIGCONT)
 
     def terminate(self) -> None:
-        """Ask it to end (SIGTERM to the leader, which ends its own children) without waiting."""
-        if self._child is not None and self._child.poll() is None:
+        """Ask it to end, once (SIGTERM to the leader, which ends its children); does not wait."""
+        if self._child is not None and not self._is_asked_to_end and self._child.poll() is None:
+            self._is_asked_to_end = True  # a second SIGTERM would tell it to hurry
             self.thaw()  # a frozen process cannot hear
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._child.pid, signal.SIGTERM)

@@ -22,7 +22,6 @@ from shared.platforms.outcomes import Accepted, Outcome, Reaction, Reason, Refus
 from shared.platforms.wechat.errors import SAME_MASS_SEND, classify
 from shared.platforms.wechat.tokens import TokenCache
 
-DEFAULT_BASE_URL: Final = "https://api.weixin.qq.com"
 LARGEST_COMMENT_PAGE: Final = 49
 """WeChat refuses 50 and more."""
 MASS_SEND_FANS: Final = range(2, 10_001)
@@ -80,8 +79,8 @@ class WeChatClient:
         *,
         app_id: str,
         app_secret: SecretStr,
+        base_url: str,
         clock: Callable[[], float],
-        base_url: str = DEFAULT_BASE_URL,
     ) -> None:
         self._http = http
         self._base_url = base_url.rstrip("/")

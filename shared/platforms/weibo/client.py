@@ -7,7 +7,6 @@ Source: Weibo "Messages_reply".
 from __future__ import annotations
 
 import json
-from typing import Final
 
 import httpx
 from pydantic import SecretStr
@@ -15,8 +14,6 @@ from pydantic import SecretStr
 from shared.platforms.calls import Answer, call, read_code
 from shared.platforms.outcomes import Accepted, Outcome, Reason, Unknown
 from shared.platforms.weibo.errors import DELAYED, classify
-
-DEFAULT_BASE_URL: Final = "https://m.api.weibo.com"
 
 
 class WeiboClient:
@@ -28,9 +25,7 @@ class WeiboClient:
         base_url: where the messages API is, with any prefix.
     """
 
-    def __init__(
-        self, http: httpx.AsyncClient, *, access_token: SecretStr, base_url: str = DEFAULT_BASE_URL
-    ) -> None:
+    def __init__(self, http: httpx.AsyncClient, *, access_token: SecretStr, base_url: str) -> None:
         self._http = http
         self._access_token = access_token
         self._url = base_url.rstrip("/") + "/2/messages/reply.json"

@@ -91,6 +91,21 @@ def test_a_polite_process_ends_by_sigterm_within_the_grace(
     assert "goodbye" in process.log_tail()
 
 
+def test_a_process_that_was_asked_to_end_is_not_asked_again(
+    start: Callable[[str], Process],
+) -> None:
+    process = start(
+        "import signal, time;"
+        "signal.signal(signal.SIGTERM, lambda *_: print('asked', flush=True));"
+        "print('ready', flush=True)\nwhile True: time.sleep(0.05)"
+    )
+    process.wait_until(lambda: "ready" in process.log_tail(), DEADLINE_S)
+    process.terminate()
+    process.wait_until(lambda: "asked" in process.log_tail(), DEADLINE_S)
+    process.stop(grace_s=0.3)
+    assert process.log_tail().count("asked") == 1
+
+
 def test_stopping_takes_the_children_of_the_process_along(
     start: Callable[[str], Process],
 ) -> None:

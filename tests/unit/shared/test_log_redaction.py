@@ -1,5 +1,6 @@
 """No secret and no fan's words reach a log, whichever way they try."""
 
+import asyncio
 import io
 import json
 import logging
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr
 
 from shared.errors import TransientError
-from shared.observe.logs import bound, configure_logs, get_logger
+from shared.observe.logs import bound, configure_logs, get_logger, log_lost_errors
 from shared.observe.redact import MASK, describe, mask_text, redact
 from shared.retry import RetryPolicy, retrying
 from shared.settings import ServiceSettings
@@ -81,6 +82,7 @@ def test_lines_below_the_level_are_not_written(lines: Lines) -> None:
         {"nested": [{"deep": {"password": CANARY}}]},
         {"url": f"https://api.example/cgi?access_token={CANARY}&x=1"},
         {"url": f"https://hook.example/send?key={CANARY}"},
+        {"url": f"https://open.feishu.example/open-apis/bot/v2/hook/{CANARY}"},
         {"url": f"mongodb://user:{CANARY}@store/db"},
         {"header": f"Bearer {CANARY}"},
         {"error": ValueError(CANARY)},
@@ -151,6 +153,16 @@ def test_a_library_says_the_same_thing_once_in_a_while(lines: Lines) -> None:
     for attempt in range(5):
         logging.getLogger("some.library").warning("can't connect, attempt %d", attempt)
     assert len(lines()) == 1
+
+
+async def test_what_nobody_awaited_is_logged_like_everything_else(lines: Lines) -> None:
+    loop = asyncio.get_running_loop()
+    log_lost_errors(loop)
+    loop.call_exception_handler({"message": "Task exception", "exception": ValueError(CANARY)})
+    (line,) = lines()
+    assert line["event"] == "asyncio.unhandled"
+    assert line["error"] == "builtins.ValueError"
+    assert CANARY not in json.dumps(line)
 
 
 async def test_a_retry_is_logged_without_its_arguments(lines: Lines) -> None:

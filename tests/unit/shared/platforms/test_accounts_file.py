@@ -39,7 +39,7 @@ ENVIRONMENT = {
 def fault(text: str, **environment: str) -> str:
     with pytest.raises(AccountsFileError) as caught:
         parse_accounts(text, {**ENVIRONMENT, **environment})
-    return str(caught.value)
+    return "\n".join(caught.value.problems)
 
 
 def test_secrets_come_from_the_environment() -> None:

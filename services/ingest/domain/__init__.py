@@ -1,0 +1,1 @@
+"""Ingest's decisions: pure, with time and state as arguments."""

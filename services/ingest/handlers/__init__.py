@@ -1,0 +1,1 @@
+"""Ingest's steps: check and understand a push, publish it; learn and poll articles."""

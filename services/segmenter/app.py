@@ -1,0 +1,144 @@
+"""The composition root: which parts the segmenter is made of."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from services.segmenter.adapters.mongo_fans import MongoFanIndex
+from services.segmenter.adapters.rules_file import RulesOnDisk
+from services.segmenter.domain.rules_file import RulesFileError
+from services.segmenter.handlers import TagHandler
+from services.segmenter.loops import Backlog, ClockSettings, FanClock, RulesWatch, TagCount
+from services.segmenter.metrics import SegmenterMetrics
+from services.segmenter.routes import staff_routes
+from services.segmenter.settings import SegmenterSettings
+from shared.errors import TransientError
+from shared.kafka.runner import Runner
+from shared.kafka.session import LogSession
+from shared.observe.metrics import Meter
+from shared.observe.observer import Observer
+from shared.observe.runner_metrics import RunnerMetrics
+from shared.retry import RetryPolicy
+from shared.settings import SettingsError
+from shared.store.client import close, connect, reachable
+from shared.store.mongo import MongoGuardedStore, MongoLeases, MongoPartitionBooks
+from shared.web.service import Hook, Service
+
+TOPIC = "fan-events.v1"
+GROUP = f"{SegmenterSettings.service}.{TOPIC}"
+START_RETRY = RetryPolicy(first_delay_s=0.2, max_delay_s=5.0)
+
+
+def create_app(settings: SegmenterSettings) -> Service:
+    """The segmenter as a service, not started.
+
+    Raises:
+        SettingsError: the rule file can't be used; each mistake is named.
+    """
+    rules = RulesOnDisk(settings.tags_file)
+    try:
+        book = rules.read()
+    except RulesFileError as error:
+        raise SettingsError(*error.problems) from error
+    meter = Meter()
+    notes = SegmenterMetrics(meter)
+    notes.rules_read(book.tags, book.digest)
+    observer = RunnerMetrics(meter, [GROUP])
+    database = connect(
+        settings.mongodb_url.get_secret_value(),
+        settings.mongodb_database,
+        driver=settings.store_driver,
+    )
+    handler = TagHandler(book, notes)
+    fans = MongoGuardedStore(database, handler.collection, loops=[handler.loop])
+    index = MongoFanIndex(database, handler.collection)
+    session = LogSession(settings, observer)
+    runner = session.consume(handler, TOPIC, store=fans, books=MongoPartitionBooks(database))
+    clock = FanClock(
+        handler,
+        runner.writer,
+        index,
+        MongoLeases(database),
+        holder=secrets.token_hex(8),
+        backlog=lambda: backlog(runner),
+        now=now_ms,
+        notes=notes,
+        observer=observer,
+        group=GROUP,
+        settings=ClockSettings(
+            interval_s=settings.clock_interval_s,
+            grace_ms=round(settings.expiry_grace_s * 1_000),
+            batch=settings.clock_batch,
+            fans_per_s=settings.clock_fans_per_s,
+        ),
+    )
+    watch = RulesWatch(rules, handler, notes, every_s=settings.tags_file_look_s)
+    count = TagCount(index, handler, notes, observer, group=GROUP, every_s=settings.tag_count_s)
+
+    async def prepare_store() -> None:
+        await _until_the_store_answers(fans.prepare, observer)
+        await _until_the_store_answers(index.prepare, observer)
+
+    return Service(
+        settings,
+        routes=staff_routes(index, handler, now_ms),
+        readiness={
+            "store": _check(lambda: reachable(database)),
+            "log": _check(session.reachable),
+            "partitions": _check(session.flowing),
+        },
+        hooks=(
+            Hook("store", prepare_store, lambda: close(database)),
+            Hook("log", session.start, session.stop),
+            Hook("clock", stop=clock.stop),
+        ),
+        tasks={"clock": clock.run, "rules": watch.run, "count": count.run},
+        progress={"runner": session.stuck_s},
+        meter=meter,
+    )
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def backlog(runner: Runner[Any]) -> Backlog:
+    """Whether all that was in this process's partitions, when it last looked, has been applied.
+
+    A partition that was stopped waits for a person; time does not wait with it.
+    """
+    partitions = runner.assignment.partitions.values()
+    if not partitions:
+        return "not_assigned"
+    applied = all(
+        p.stopped is not None or (p.end >= 0 and max(p.seen, p.books_from) >= p.end)
+        for p in partitions
+    )
+    return "none" if applied else "some"
+
+
+def _check(well: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[None]]:
+    async def check() -> None:
+        if not await well():
+            raise TransientError("not reachable")
+
+    return check
+
+
+async def _until_the_store_answers(step: Callable[[], Awaitable[None]], observer: Observer) -> None:
+    attempt = 0
+    while True:
+        try:
+            await step()
+        except TransientError as error:
+            attempt += 1
+            observer.failure(GROUP, "start", error)
+            await asyncio.sleep(START_RETRY.delay_s(attempt, random.random()))
+        else:
+            return

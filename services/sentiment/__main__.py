@@ -1,0 +1,21 @@
+"""`python -m services.sentiment [run | evaluate | score]`: serve, or use the model on files."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+
+def main(argv: Sequence[str]) -> int:
+    """Dispatch; without a word the service runs, and only then are its settings read."""
+    if argv and argv[0] != "run":
+        from services.sentiment import commands
+
+        return commands.main(argv)
+    from services.sentiment import app
+
+    return int(app.main(argv[1:]) or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

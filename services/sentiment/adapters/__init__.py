@@ -1,0 +1,1 @@
+"""The sentiment service's ties to the outside."""

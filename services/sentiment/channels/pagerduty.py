@@ -1,0 +1,91 @@
+"""PagerDuty, Events API v2.
+
+Source: PagerDuty developer docs, "Events API v2": trigger, acknowledge and resolve share a
+`dedup_key` of up to 255 characters; a summary has up to 1,024; 202 accepts; 400 must not be
+retried; 429 and 5xx with growing delays.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from services.sentiment.channels.base import ChannelConfig, ChannelKind, by_status, post
+from services.sentiment.domain.page_text import PageMessage
+from services.sentiment.domain.pages import Outcome
+from shared.events import stable_id
+
+SUMMARY_CHARS = 1024
+DEDUP_CHARS = 255
+THROTTLED_S = 60.0
+SEVERITIES = {3: "critical", 2: "error"}
+"""Ours in PagerDuty's words; less severe incidents are warnings."""
+
+
+class PagerDutyConfig(ChannelConfig):
+    """One integration of one service."""
+
+    url: str = "https://events.pagerduty.com/v2/enqueue"
+    """In the EU service region https://events.eu.pagerduty.com/v2/enqueue."""
+    routing_key: SecretStr
+
+
+class PagerDuty:
+    """See `services.sentiment.ports.AlertChannel`."""
+
+    def __init__(self, config: PagerDutyConfig, client: httpx.AsyncClient) -> None:
+        self._config = config
+        self._client = client
+
+    async def send(self, message: PageMessage) -> Outcome:
+        """See the port."""
+        event = pagerduty_event(message, self._config.routing_key.get_secret_value())
+        answer = await post(self._client, self._config.url, event)
+        if isinstance(answer, Outcome):
+            return answer
+        outcome = by_status(answer) or Outcome("sent", f"http_{answer.status_code}")
+        if outcome.result == "throttled" and outcome.retry_after_s is None:
+            return Outcome("throttled", outcome.code, THROTTLED_S)
+        return outcome
+
+
+def pagerduty_event(message: PageMessage, routing_key: str) -> dict[str, Any]:
+    """The JSON of one event."""
+    event: dict[str, Any] = {
+        "routing_key": routing_key,
+        "event_action": message.action,
+        "dedup_key": _dedup_key(message.dedup_key),
+    }
+    if message.action == "trigger":
+        text = message.text
+        when = datetime.fromtimestamp(message.occurred_at / 1000, UTC)
+        event["payload"] = {
+            "summary": text.summary[:SUMMARY_CHARS],
+            "source": message.account,
+            "severity": SEVERITIES.get(message.severity, "warning"),
+            "timestamp": when.isoformat(timespec="milliseconds"),
+            "component": message.subject,
+            "class": "negative_comments",
+            "custom_details": {
+                "facts": list(text.facts),
+                "comments": list(text.samples),
+                "page": message.page,
+                "step": message.step,
+            },
+        }
+        event["client"] = "fan-engagement"
+        if text.link:
+            event["links"] = [{"href": text.link, "text": text.link_label}]
+    return event
+
+
+def _dedup_key(key: str) -> str:
+    return key if len(key) <= DEDUP_CHARS else stable_id(key)
+
+
+def _make(config: PagerDutyConfig, client: httpx.AsyncClient) -> PagerDuty:
+    return PagerDuty(config, client)
+
+
+PAGERDUTY = ChannelKind(PagerDutyConfig, _make)

@@ -1,0 +1,77 @@
+"""Finds every term of every table in a whole batch, in one pass.
+
+One automaton serves severity, kind and aspect, so a longer table costs nothing at run time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import ahocorasick_rs
+import numpy as np
+import numpy.typing as npt
+
+from services.sentiment.domain.aspect import ASPECT_TERMS
+from services.sentiment.domain.kind import KIND_TERMS
+from services.sentiment.domain.severity import HAZARD_TERMS
+from services.sentiment.domain.text import normalise
+
+Family = Literal["hazard", "kind", "aspect"]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A term of a table; `level` is 0 but for hazards."""
+
+    text: str
+    family: Family
+    value: str
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A term at [start, end) of the joined batch."""
+
+    term: Term
+    start: int
+    end: int
+
+
+class TermFinder:
+    """The compiled tables."""
+
+    __slots__ = ("_automaton", "_terms")
+
+    def __init__(self) -> None:
+        by_text: dict[str, list[Term]] = {}
+        for term in _all_terms():
+            by_text.setdefault(term.text, []).append(term)
+        self._terms = list(by_text.values())
+        self._automaton = ahocorasick_rs.AhoCorasick(list(by_text))
+
+    def find(self, joined: str, starts: npt.NDArray[np.intp]) -> dict[int, list[Found]]:
+        """The terms of each text that has any, by the text's place in the batch."""
+        matches = self._automaton.find_matches_as_indexes(joined, overlapping=True)
+        found: dict[int, list[Found]] = {}
+        owners = np.searchsorted(starts, [match[1] for match in matches], side="right") - 1
+        for owner, (pattern, start, end) in zip(owners.tolist(), matches, strict=True):
+            for term in self._terms[pattern]:
+                found.setdefault(owner, []).append(Found(term, start, end))
+        return found
+
+
+def _all_terms() -> Iterator[Term]:
+    for hazard, levels in HAZARD_TERMS.items():
+        for level, words in levels.items():
+            yield from _terms("hazard", hazard, level, words)
+    for kind, words in KIND_TERMS.items():
+        yield from _terms("kind", kind, 0, words)
+    for aspect, words in ASPECT_TERMS.items():
+        yield from _terms("aspect", aspect, 0, words)
+
+
+def _terms(family: Family, value: str, level: int, words: str) -> Iterable[Term]:
+    return (Term(normalise(word), family, value, level) for word in words.split())
