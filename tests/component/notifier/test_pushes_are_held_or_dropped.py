@@ -112,7 +112,7 @@ async def test_an_act_that_arrives_while_its_push_is_being_held_is_not_missed() 
         await write(world)  # finds no held row yet
         return await change(ids, decide, **more)
 
-    rows.change = acting  # type: ignore[method-assign, assignment] # the moment before the hold
+    rows.change = acting  # type: ignore[method-assign] # the moment before the hold
     await world.run()
     assert world.row("f1").state is PushState.SENT
 

@@ -30,6 +30,11 @@ LATEST_START = 4_900
 START = 1_800_000_000_000
 RULES = {"message": (48 * HOUR, 5), "click": (60_000, 3), "subscribe": (60_000, 3)}
 """The platform's own table, written down once more."""
+EVENTS: dict[str, type[Event]] = {
+    "message": MessageReceived,
+    "click": MenuClicked,
+    "subscribe": FanFollowed,
+}
 ACTS = st.sampled_from(sorted(RULES))
 
 
@@ -153,12 +158,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _act(self, act: str) -> Event:
         self.platform.act(act, self.now)
-        event: type[Event] = {
-            "message": MessageReceived,
-            "click": MenuClicked,
-            "subscribe": FanFollowed,
-        }[act]
-        return event.model_validate(
+        return EVENTS[act].model_validate(
             {
                 "occurred_at": self.now // 1000 * 1000,
                 "platform": "wechat",
