@@ -52,7 +52,6 @@ class LogSession:
         self._settings = settings
         self._observer = observer
         self._broker = make_broker(settings.kafka_bootstrap_servers, client_id=settings.service)
-        self._consuming = False
 
     def consume(
         self,
@@ -99,13 +98,11 @@ class LogSession:
             await runner.start()
         if self.runners:
             await self._until_the_log_answers(self._broker.start)
-        self._consuming = True
 
     async def stop(self) -> None:
-        """Finish what is on its way, commit, leave the groups, disconnect."""
+        """Finish what is on its way, commit, leave, disconnect; also after a half-done start."""
         await asyncio.gather(*(runner.stop() for runner in self.runners))
-        if self._consuming:
-            await self._broker.stop()
+        await self._broker.stop()
         await self.publisher.stop()
 
     async def reachable(self) -> bool:

@@ -45,6 +45,9 @@ class Observer(Protocol):
     def partition_stopped(self, group: str, partition: int, reason: StopReason) -> None:
         """Our fault, not the record's: the partition stays stopped until a restart."""
 
+    def partition_revoked(self, group: str, partition: int) -> None:
+        """The partition went to another member: its gauges mean nothing here any more."""
+
     def committed(self, group: str, partition: int, offset: int) -> None:
         """The group's offset moved."""
 

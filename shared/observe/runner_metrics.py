@@ -6,6 +6,7 @@ Series are made for every group at the start, so that a rate is never missing it
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import get_args
 
 from shared.errors import DeadLetterReason
@@ -105,6 +106,16 @@ class RunnerMetrics:
             self._stop_of[group, partition] = reason
             self._stopped.labels(group, reason).inc()
         self._log.error("runner.partition.stopped", group=group, partition=partition, reason=reason)
+
+    def partition_revoked(self, group: str, partition: int) -> None:
+        """The partition went to another member: its gauges mean nothing here any more."""
+        self.partition_resumed(group, partition)
+        reason = self._stop_of.pop((group, partition), None)
+        if reason is not None:
+            self._stopped.labels(group, reason).dec()
+        for gauge in (self._committed, self._lag_records, self._lag_seconds):
+            with suppress(KeyError):
+                gauge.remove(group, str(partition))
 
     def committed(self, group: str, partition: int, offset: int) -> None:
         """The group's offset moved."""

@@ -58,6 +58,10 @@ class SilentObserver:
         """Remember."""
         self.stopped[partition] = reason
 
+    def partition_revoked(self, group: str, partition: int) -> None:
+        """Add up."""
+        self.counts["revoked"] += 1
+
     def committed(self, group: str, partition: int, offset: int) -> None:
         """Add up."""
         self.counts["commits"] += 1
