@@ -1,4 +1,4 @@
-"""Segmenter events a second: without a store against bare aiokafka, with it against one update each."""
+"""Segmenter events a second: against bare aiokafka, and with a store against one update each."""
 
 from __future__ import annotations
 
