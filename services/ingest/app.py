@@ -10,6 +10,7 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 import httpx
@@ -45,9 +46,12 @@ from shared.platforms.wechat.client import WeChatClient
 from shared.store import client as store_client
 from shared.store.mongo import MongoGuardedStore, MongoLeases, MongoPartitionBooks
 from shared.store.ports import GuardedStore
+from shared.web.limits import Limits
 from shared.web.service import Hook, Service
 
 OUTCOMES: Final = "push-outcomes.v1"
+REQUEST_TIMEOUT_S: Final = 4.5
+"""Within which a request's body must be whole: WeChat and Weibo wait 5 s for the answer."""
 API_TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0)
 
 
@@ -114,6 +118,7 @@ def create_app(settings: IngestSettings, environment: Mapping[str, str] = os.env
         tasks={"comments": loop.run},
         progress={"runners": session.stuck_s},
         meter=meter,
+        limits=replace(Limits.of(settings), request_timeout_s=REQUEST_TIMEOUT_S),
     )
 
 

@@ -7,7 +7,7 @@ import os
 import random
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -44,7 +44,7 @@ from shared.observe.metrics import Meter
 from shared.observe.observer import Observer
 from shared.observe.runner_metrics import RunnerMetrics
 from shared.retry import RetryPolicy
-from shared.settings import SettingsError
+from shared.settings import SettingsError, exit_on_bad_settings, load_settings
 from shared.store.client import close, connect, reachable
 from shared.store.mongo import MongoGuardedStore, MongoLeases, MongoPartitionBooks
 from shared.web.service import Hook, Service
@@ -62,7 +62,11 @@ def create_app(settings: SentimentSettings) -> Service:
     Raises:
         SettingsError: the file of alerts or the model can't be used.
     """
-    alerts = load_alerts(settings.alerts_file, os.environ)
+    alerts = load_alerts(
+        settings.alerts_file,
+        os.environ,
+        {name: kind.config for name, kind in ALERT_CHANNELS.items()},
+    )
     scorer = ThreadedScorer(_model(settings.model_file))
     meter = Meter()
     session = LogSession(settings, RunnerMetrics(meter, [f"{settings.service}.{TOPIC}", GROUP]))
@@ -202,6 +206,13 @@ def create_app(settings: SentimentSettings) -> Service:
         progress={"runner": session.stuck_s},
         meter=meter,
     )
+
+
+def main(_arguments: Sequence[str] = ()) -> int:
+    """Run the service until a signal comes; the process's exit code."""
+    with exit_on_bad_settings():
+        service = create_app(load_settings(SentimentSettings))
+    return service.run()
 
 
 def now_ms() -> int:

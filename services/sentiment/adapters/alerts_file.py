@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
-from services.sentiment.channels import ALERT_CHANNELS
-from services.sentiment.channels.base import ChannelConfig
 from services.sentiment.domain.escalation import Policy, Step
 from services.sentiment.domain.judgement import Thresholds
 from services.sentiment.domain.usual import HOUR_MS, MINUTE_MS, Prior
@@ -35,7 +33,7 @@ class Alerts:
     prior: Prior
     pause_from_severity: int
     policy: Policy
-    channels: Mapping[str, tuple[str, ChannelConfig]]
+    channels: Mapping[str, tuple[str, BaseModel]]
     """Kind and configuration by the channel's name."""
 
 
@@ -67,6 +65,7 @@ class _Incidents(_Strict):
     least_people: _LeastPeople = _LeastPeople()
     false_alarms_a_month: _Positive = 0.1
     severe_false_alarms_a_month: _Positive = 1.0
+    horizon_hours: Annotated[float, Field(gt=0, le=24)] = 6.0
     quiet_minutes: _Positive = 30.0
     quiet_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     pause_promotions_from_severity: Annotated[int, Field(ge=0, le=4)] = 0
@@ -104,12 +103,17 @@ class _File(_Strict):
     escalation: _Escalation
 
 
-def load_alerts(path: Path, environment: Mapping[str, str]) -> Alerts:
+Kinds = Mapping[str, type[BaseModel]]
+"""The configuration of each kind of channel."""
+
+
+def load_alerts(path: Path, environment: Mapping[str, str], kinds: Kinds) -> Alerts:
     """Read the file.
 
     Args:
         path: the YAML file.
         environment: where secrets are.
+        kinds: the kinds of channels there are.
 
     Raises:
         SettingsError: with one line for each fault.
@@ -118,10 +122,12 @@ def load_alerts(path: Path, environment: Mapping[str, str]) -> Alerts:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise SettingsError(f"{path.name}: can't be read: {type(error).__name__}") from None
-    return parse_alerts(text, environment, file=path.name)
+    return parse_alerts(text, environment, kinds, file=path.name)
 
 
-def parse_alerts(text: str, environment: Mapping[str, str], *, file: str = "alerts.yaml") -> Alerts:
+def parse_alerts(
+    text: str, environment: Mapping[str, str], kinds: Kinds, *, file: str = "alerts.yaml"
+) -> Alerts:
     """Read the file's text; see `load_alerts`."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -140,13 +146,20 @@ def parse_alerts(text: str, environment: Mapping[str, str], *, file: str = "aler
     channels = {}
     for name, channel in found.channels.items():
         where: _Where = ("channels", name)
-        kind = ALERT_CHANNELS.get(channel.kind)
-        if kind is None:
-            known = ", ".join(ALERT_CHANNELS)
+        config = kinds.get(channel.kind)
+        if config is None:
+            known = ", ".join(kinds)
             _refuse([f"{_at((*where, 'kind'), lines, file)}: must be one of {known}"])
             continue
         own = channel.model_extra or {}
-        channels[name] = (channel.kind, _checked(kind.config, own, where, lines, file))
+        _refuse(
+            f"{_at((*where, name), lines, file)}: a secret must be a reference, as ${{NAME}}"
+            for name, field in config.model_fields.items()
+            if field.annotation is SecretStr
+            and name in own
+            and not _REFERENCE.fullmatch(str(raw["channels"][where[1]][name]))
+        )
+        channels[name] = (channel.kind, _checked(config, own, where, lines, file))
     _refuse(
         f"{_at(('escalation', 'steps', number, 'channels'), lines, file)}: no channel of this name"
         for number, step in enumerate(found.escalation.steps)
@@ -155,7 +168,7 @@ def parse_alerts(text: str, environment: Mapping[str, str], *, file: str = "aler
     return _alerts(found, channels)
 
 
-def _alerts(found: _File, channels: Mapping[str, tuple[str, ChannelConfig]]) -> Alerts:
+def _alerts(found: _File, channels: Mapping[str, tuple[str, BaseModel]]) -> Alerts:
     incidents = found.incidents
     least = incidents.least_people
     return Alerts(
@@ -164,7 +177,7 @@ def _alerts(found: _File, channels: Mapping[str, tuple[str, ChannelConfig]]) -> 
             least_people={0: least.any, 2: least.severity_2, 3: least.severity_3},
             false_alarms_a_month=incidents.false_alarms_a_month,
             severe_false_alarms_a_month=incidents.severe_false_alarms_a_month,
-            horizon_ms=max(6 * HOUR_MS, round(2 * max(incidents.windows_minutes) * MINUTE_MS)),
+            horizon_ms=round(incidents.horizon_hours * HOUR_MS),
             quiet_ms=round(incidents.quiet_minutes * MINUTE_MS),
             quiet_share=incidents.quiet_share,
         ),

@@ -1,7 +1,8 @@
 """Which comments belong to which incident, and the judgements of a whole account. Pure.
 
 A comment belongs to the incident about its subject that was open at its time. What belongs to none
-counts towards `general`, so a crisis of many small complaints is seen too.
+counts towards `general`, so a crisis of many small complaints is seen too; but not the mild ones
+that come along with a grave incident, about which staff were paged already.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from services.sentiment.domain.comments import NegativeComment
+from services.sentiment.domain.comments import SEVERE, NegativeComment
 from services.sentiment.domain.incidents import (
     AccountIncidents,
     Incident,
@@ -18,8 +19,11 @@ from services.sentiment.domain.incidents import (
 )
 from services.sentiment.domain.judgement import Judgement, Opened, Thresholds, Yardstick, judge
 from services.sentiment.domain.subjects import GENERAL, SUBJECTS
-from services.sentiment.domain.usual import Prior, Usual
+from services.sentiment.domain.usual import MINUTE_MS, Prior, Usual
 from services.sentiment.domain.windows import Volume
+
+ALONG_MS = 15 * MINUTE_MS
+"""Mild complaints may begin so long before the grave ones that they belong to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,11 @@ def judge_account(
         if isinstance(judgement, Opened):
             if general is not None and not judgement.reason.level:
                 continue  # the same crowd is already being looked after
-            claims.append(_Claim(subject, judgement.picture.first_at, None))
+            claims.append(
+                _Claim(
+                    subject, judgement.picture.first_at, None, None, bool(judgement.reason.level)
+                )
+            )
         judgements.append(judgement)
     after = _covered_until(state.incidents, GENERAL)
     judgements.append(
@@ -74,14 +82,34 @@ def judge_account(
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
+    """The comments that an incident has; its ends are None while it is open."""
+
     subject: str
     start: int
     end: int | None
+    """Event time of its last comment."""
+    over_at: int | None
+    """When it ended, by our clock."""
+    grave: bool
+
+    def has(self, comment: NegativeComment) -> bool:
+        """Whether the comment is this incident's, or a mild one that comes along with it."""
+        if comment.subject == self.subject and comment.at >= self.start:
+            return self.end is None or comment.at <= self.end
+        if not self.grave or comment.severity >= SEVERE or comment.at < self.start - ALONG_MS:
+            return False
+        return self.over_at is None or comment.at <= self.over_at
 
 
 def _claim(incident: Incident) -> _Claim:
     over = incident.status == "resolved"
-    return _Claim(incident.subject, incident.started_at, incident.last_at if over else None)
+    return _Claim(
+        incident.subject,
+        incident.started_at,
+        incident.last_at if over else None,
+        incident.resolved_at,
+        incident.severity >= SEVERE,
+    )
 
 
 def _covered_until(incidents: Sequence[Incident], subject: str) -> int:
@@ -98,11 +126,5 @@ def _unclaimed(
     return [
         comment
         for comment in comments
-        if comment.at > after
-        and not any(
-            claim.subject == comment.subject
-            and claim.start <= comment.at
-            and (claim.end is None or comment.at <= claim.end)
-            for claim in claims
-        )
+        if comment.at > after and not any(claim.has(comment) for claim in claims)
     ]

@@ -108,21 +108,23 @@ def next_escalation(
     return Escalate(following, "not_acknowledged") if now >= due else Wait(due)
 
 
-def wanted_pages(incident: Incident, policy: Policy) -> list[WantedPage]:
+def wanted_pages(incident: Incident, policy: Policy, paged: Iterable[str] = ()) -> list[WantedPage]:
     """Every page that this incident needs by now.
 
     While it is open: those of the step reached (earlier steps' rows were made on the way). Once a
     person took it or it is over: word of that to each channel that may have been paged.
+
+    Args:
+        incident: the incident.
+        policy: the steps.
+        paged: channels that have a row of this incident, called or not.
     """
     if incident.status == "open":
         return [
             _trigger(incident, policy, channel) for channel in policy.step(incident.step).channels
         ]
     pages = []
-    told = dict.fromkeys(
-        channel for number in range(incident.step + 1) for channel in policy.step(number).channels
-    )
-    for channel in told:
+    for channel in sorted(set(paged)):
         if incident.acknowledged_at is not None:
             pages.append(_word(incident, channel, "acknowledge", incident.acknowledged_at))
         if incident.resolved_at is not None:

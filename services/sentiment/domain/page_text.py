@@ -171,6 +171,7 @@ def facts(incident: Incident, prior: Prior, language: Language) -> tuple[str, ..
         if incident.reason.late:
             lines.append(f"注意：评论写于 {clock(incident.reason.crossed_at)} 前后，送达时已晚。")
         lines.append("营销推送已暂停。" if incident.pause_promotions else "营销推送未暂停。")
+        lines.append(f"编号：{incident.id}")
     else:
         if copied:
             lines.append(
@@ -182,6 +183,7 @@ def facts(incident: Incident, prior: Prior, language: Language) -> tuple[str, ..
             )
         paused = incident.pause_promotions
         lines.append("Promotions are paused." if paused else "Promotions are not paused.")
+        lines.append(f"Number: {incident.id}")
     return tuple(lines)
 
 

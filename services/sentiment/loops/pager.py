@@ -172,7 +172,8 @@ class Pager:
         if isinstance(due, Escalate):
             state = await self._escalate(account, incident, due)
             incident = find(state, incident.id) or incident
-        wanted = wanted_pages(incident, self._policy)
+        paged = (row.wanted.channel for row in rows if row.wanted.action == "trigger")
+        wanted = wanted_pages(incident, self._policy, paged)
         await self._make_rows(missing(wanted, (row.id for row in rows)))
         if incident.status != "open":
             self._settled.add((incident.id, incident.number))

@@ -115,6 +115,23 @@ def test_what_an_incident_has_does_not_count_for_a_general_one() -> None:
     assert [one.subject for one in opened] == ["food_safety"]
 
 
+def test_mild_complaints_that_come_along_with_a_grave_incident_page_nobody_again() -> None:
+    along = [comment(200 + n, at=NOON + n * 2000, subject="general", severity=0) for n in range(30)]
+    opened = [one for one in judged([*complaints(6), *along]) if isinstance(one, Opened)]
+    assert [one.subject for one in opened] == ["food_safety"]
+    state, _ = evaluate(AccountIncidents(), evidence([*complaints(6), *along]))
+    closed = resolve(state, state.incidents[0].id, "wang", NOW)
+    assert closed is not None
+    _, names = evaluate(closed.state, evidence([*complaints(6), *along], counter=2), now=NOW)
+    assert names == []
+
+
+def test_grave_complaints_about_something_else_are_an_incident_of_their_own() -> None:
+    fire = [comment(300 + n, at=NOON + n, subject="product_safety") for n in range(4)]
+    opened = [one for one in judged([*complaints(6), *fire]) if isinstance(one, Opened)]
+    assert {one.subject for one in opened} == {"food_safety", "product_safety"}
+
+
 def test_many_people_with_one_text_are_said_to_be_a_flood() -> None:
     opened = judged(complaints(9, fingerprint="same"))[0]
     assert isinstance(opened, Opened)
