@@ -14,7 +14,7 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
-from deploy.local.brand import ACCOUNT, WECHAT_ORIGINAL_ID, WEIBO_UID, Brand
+from deploy.local.brand import WECHAT, WEIBO, Brand
 from deploy.sandbox.app import create_app as create_sandbox
 from deploy.sandbox.config import load_config
 from deploy.sandbox.world import World
@@ -39,8 +39,8 @@ class Stack:
     async def follow(self, openid: str, *tags: str, number: int = 1) -> None:
         """A WeChat fan follows and gains tags, as ingest and segmenter would tell."""
         at = int(time.time())
-        self.world.wechat[WECHAT_ORIGINAL_ID].note("subscribe", openid, at)
-        who: dict[str, Any] = {"platform": "wechat", "account": ACCOUNT, "fan": openid}
+        self.world.wechat[WECHAT].note("subscribe", openid, at)
+        who: dict[str, Any] = {"platform": "wechat", "account": WECHAT, "fan": openid}
         await self.tell(
             FanFollowed(occurred_at=at * 1000, authenticated_by="wechat_safe", **who),
             *(_assigned(who, tag, tags, at, number) for tag in tags),
@@ -155,7 +155,7 @@ def campaign(name: str, **fields: Any) -> dict[str, Any]:
     return {
         "id": name,
         "name": name,
-        "account": f"wechat:{ACCOUNT}",
+        "account": f"wechat:{WECHAT}",
         "content": {"text": "欢迎关注！"},
         "promotion": False,
         **fields,
@@ -198,15 +198,15 @@ async def test_an_opt_out_by_keyword_drops_and_a_weibo_reply_goes_out(
     async with running(settings) as stack:
         reply = campaign(
             "reply",
-            account=f"weibo:{ACCOUNT}",
+            account=f"weibo:{WEIBO}",
             channel="weibo_reply",
             trigger={"tag": "asked"},
         )
         assert (await stack.api.post("/v1/campaigns", json=reply)).status_code == 201
         at = int(time.time())
         for uid, text in (("1001", "你好"), ("1002", "退订")):
-            stack.world.weibo[str(WEIBO_UID)].note("follow", uid, at)
-            who: dict[str, Any] = {"platform": "weibo", "account": ACCOUNT, "fan": uid}
+            stack.world.weibo[WEIBO].note("follow", uid, at)
+            who: dict[str, Any] = {"platform": "weibo", "account": WEIBO, "fan": uid}
             await stack.tell(
                 MessageReceived(
                     occurred_at=at * 1000,
@@ -223,5 +223,5 @@ async def test_an_opt_out_by_keyword_drops_and_a_weibo_reply_goes_out(
             ("sent", ""),
             ("dropped", "opted_out"),
         }
-        answer = await stack.api.get(f"/v1/fans/weibo:{ACCOUNT}:1002/pushes")
+        answer = await stack.api.get(f"/v1/fans/weibo:{WEIBO}:1002/pushes")
         assert answer.json()["preferences"] == {"pushes": False}
