@@ -170,6 +170,19 @@ class Stack:
         self.applications[name] = self._service(name, application.port, environment or {})
         self._start([self.applications[name]])
 
+    def respawn_service(self, name: str, *, environment: Mapping[str, str] | None = None) -> None:
+        """Start a service again on its old port, killing what is left of it; does not wait.
+
+        Args:
+            name: the application's name.
+            environment: variables for this one process; they win.
+        """
+        application = self.applications[name]
+        application.process.kill()
+        port = int(application.url.rpartition(":")[2])
+        self.applications[name] = self._service(name, port, environment or {})
+        self.applications[name].process.start()
+
     def add_service(self, name: str, *, environment: Mapping[str, str] | None = None) -> str:
         """Start one more process of a service, and answer its application's name."""
         number = 2
