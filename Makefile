@@ -67,11 +67,11 @@ check: venv ## format, lint, types, layers, generated documents in step
 	$(BIN)/ruff check .
 	$(BIN)/mypy deploy services shared tests
 	$(BIN)/lint-imports
-	$(BIN)/python -m shared.events.docs --check
+	$(BIN)/python -m deploy.local.docs --check
 
 .PHONY: docs
 docs: venv ## write the generated documents
-	$(BIN)/python -m shared.events.docs
+	$(BIN)/python -m deploy.local.docs
 
 .PHONY: bench
 bench: venv ## figures, each beside its floor: a table and var/bench/results.json

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 import httpx
@@ -35,7 +36,6 @@ from services.ingest.metrics import IngestMetrics
 from services.ingest.ports import Observer
 from services.ingest.routes import Webhooks, article_routes
 from services.ingest.settings import IngestSettings
-from shared.errors import TransientError
 from shared.kafka.ports import Publisher
 from shared.kafka.session import LogSession
 from shared.observe.metrics import Meter
@@ -45,9 +45,12 @@ from shared.platforms.wechat.client import WeChatClient
 from shared.store import client as store_client
 from shared.store.mongo import MongoGuardedStore, MongoLeases, MongoPartitionBooks
 from shared.store.ports import GuardedStore
+from shared.web.limits import Limits
 from shared.web.service import Hook, Service
 
 OUTCOMES: Final = "push-outcomes.v1"
+REQUEST_TIMEOUT_S: Final = 4.5
+"""Within which a request's body must be whole: WeChat and Weibo wait 5 s for the answer."""
 API_TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0)
 
 
@@ -102,10 +105,11 @@ def create_app(settings: IngestSettings, environment: Mapping[str, str] = os.env
             accounts, publisher=session.publisher, observer=metrics, nonces=settings.nonce_bindings
         ),
         readiness={
-            "kafka": _well(session.reachable),
-            "partitions": _well(session.flowing),
-            "store": _well(lambda: store_client.reachable(database)),
+            "log": session.reachable,
+            "partitions": session.flowing,
+            "store": lambda: store_client.reachable(database),
         },
+        dispensable=frozenset({"store", "partitions"}),  # webhooks need the log alone
         hooks=[
             Hook("platforms", stop=http.aclose),
             Hook("store", stop=lambda: store_client.close(database)),
@@ -114,6 +118,7 @@ def create_app(settings: IngestSettings, environment: Mapping[str, str] = os.env
         tasks={"comments": loop.run},
         progress={"runners": session.stuck_s},
         meter=meter,
+        limits=replace(Limits.of(settings), request_timeout_s=REQUEST_TIMEOUT_S),
     )
 
 
@@ -182,13 +187,3 @@ def _comments_of(account: WeChatAccount, http: httpx.AsyncClient) -> WeChatComme
             clock=time.monotonic,
         )
     )
-
-
-def _well(check: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[None]]:
-    """A readiness check out of one that answers yes or no."""
-
-    async def raise_unless_well() -> None:
-        if not await check():
-            raise TransientError("it does not answer")
-
-    return raise_unless_well

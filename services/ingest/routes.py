@@ -29,13 +29,11 @@ from shared.web.auth import StaffRoute
 from shared.web.body import (
     BadContentLengthError,
     BodyError,
-    BodyTimeoutError,
     BodyTooLargeError,
     read_body,
     send_response,
 )
 from shared.web.errors import HttpError, parse_json, unavailable
-from shared.web.limits import BODY_DEADLINE_S, BODY_LIMIT_BYTES
 
 LOG_EVERY_S: Final = 10.0
 """One reason at one address is logged once in this time, and counted always."""
@@ -46,7 +44,6 @@ _STATUS: Final = {
     Refusal.METHOD: 405,
     Refusal.CONTENT_TYPE: 415,
     Refusal.TOO_LARGE: 413,
-    Refusal.TOO_SLOW: 408,
     Refusal.UNSIGNED: 401,
     Refusal.BAD_SIGNATURE: 401,
     Refusal.STALE: 401,
@@ -59,7 +56,6 @@ _STATUS: Final = {
 _MALFORMED_STATUS: Final = 400
 _BODY_REFUSALS: Final = {
     BodyTooLargeError: Refusal.TOO_LARGE,
-    BodyTimeoutError: Refusal.TOO_SLOW,
     BadContentLengthError: Refusal.MALFORMED,
 }
 
@@ -73,7 +69,6 @@ class Webhooks:
         publisher: of `fan-events.v1`.
         observer: counts.
         clock: Unix seconds.
-        body_deadline_s: within which a body must be whole.
     """
 
     def __init__(
@@ -84,14 +79,12 @@ class Webhooks:
         publisher: Publisher,
         observer: Observer,
         clock: Callable[[], float] = time.time,
-        body_deadline_s: float = BODY_DEADLINE_S,
     ) -> None:
         self._platform = platform
         self._doors = dict(doors)
         self._publisher = publisher
         self._observer = observer
         self._clock = clock
-        self._body_deadline_s = body_deadline_s
         self._log = get_logger(__name__)
         self._logged_at: dict[tuple[str, Refusal], float] = {}
 
@@ -121,9 +114,7 @@ class Webhooks:
         if content_type and not _is_one_of(content_type, door.content_types):
             self._refuse(Refusal.CONTENT_TYPE, name)
         try:
-            body = await read_body(
-                scope, receive, limit=BODY_LIMIT_BYTES, deadline_s=self._body_deadline_s
-            )
+            body = await read_body(scope, receive, deadline_s=None)
         except BodyError as error:
             self._count(_BODY_REFUSALS.get(type(error), Refusal.MALFORMED), name)
             raise

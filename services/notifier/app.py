@@ -61,8 +61,12 @@ class SystemClock:
         return Reading(time.time_ns() // 1_000_000, time.monotonic_ns() // 1_000_000)
 
 
-def create_app(settings: NotifierSettings) -> Service:
+def create_app(settings: NotifierSettings, *, http: httpx.AsyncClient | None = None) -> Service:
     """The notifier as a service, not started.
+
+    Args:
+        settings: what it was told.
+        http: calls the platforms; one of its own unless a test brings another.
 
     Raises:
         SettingsError: the accounts file can't be used; each fault is named.
@@ -137,9 +141,9 @@ def create_app(settings: NotifierSettings) -> Service:
         store=stores[records.ACCOUNTS],
         books=partition_books,
     )
-    http = httpx.AsyncClient(timeout=settings.call_timeout_s)
+    client = http or httpx.AsyncClient(timeout=settings.call_timeout_s)
     senders = Senders(
-        settings, books, http, leases=leases, holder=holder, clock=clock, observer=observer
+        settings, books, client, leases=leases, holder=holder, clock=clock, observer=observer
     )
     planner = Planner(
         books.campaigns,
@@ -188,7 +192,7 @@ def create_app(settings: NotifierSettings) -> Service:
         },
         hooks=(
             Hook("store", prepare_store, lambda: close(database)),
-            Hook("http", stop=http.aclose),
+            Hook("http", stop=client.aclose),
             Hook("log", session.start, session.stop),
             Hook("outbox", relay.start, relay.stop),
         ),

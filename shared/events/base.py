@@ -20,7 +20,9 @@ Identifier = Annotated[str, Field(min_length=1, max_length=256)]
 class Event(BaseModel):
     """Base of all events. Subclasses set `topic`; their class name is the `ce_type`."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null")
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", ser_json_inf_nan="null", use_attribute_docstrings=True
+    )
 
     topic: ClassVar[str]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from shared.errors import DeadLetterReason, PermanentError
 
@@ -83,7 +84,7 @@ def from_headers(headers: Iterable[tuple[str, bytes]]) -> Envelope:
 def format_time(millis: int) -> str:
     """RFC 3339 in UTC with milliseconds."""
     seconds, rest = divmod(millis, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+    return f"{_format_second(seconds)}.{rest:03d}Z"
 
 
 def parse_time(text: str) -> int:
@@ -92,3 +93,9 @@ def parse_time(text: str) -> int:
     if moment.tzinfo is None:
         raise ValueError("a time needs its offset")
     return round(moment.timestamp() * 1000)
+
+
+@lru_cache(maxsize=1024)
+def _format_second(seconds: int) -> str:
+    """Cached: events come many to a second, and the formatting costs more than their JSON."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"

@@ -23,6 +23,7 @@ class IngestedEvent(FanEvent):
     topic: ClassVar[str] = "fan-events.v1"
 
     authenticated_by: Authenticated
+    """By what the sender proved who it is."""
 
 
 class MessageReceived(IngestedEvent):
@@ -92,6 +93,7 @@ class CommentPosted(AccountEvent):
     topic: ClassVar[str] = "fan-events.v1"
 
     authenticated_by: Authenticated
+    """By what the sender proved who it is."""
     article: Identifier
     """WeChat's msg_data_id, or the Weibo status id."""
     article_index: Annotated[int, Field(ge=0)] = 0
@@ -112,6 +114,7 @@ class MassSendFinished(AccountEvent):
     topic: ClassVar[str] = "fan-events.v1"
 
     authenticated_by: Authenticated
+    """By what the sender proved who it is."""
     message_id: Identifier
     status: str
     total: int = 0

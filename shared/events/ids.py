@@ -11,12 +11,9 @@ from hashlib import blake2b
 
 def stable_id(*parts: str | int) -> str:
     """Hash the parts, in order, into 32 hexadecimal characters."""
-    digest = blake2b(digest_size=16)
-    for part in parts:
-        raw = str(part).encode("utf-8", "surrogatepass")
-        digest.update(b"%d:" % len(raw))
-        digest.update(raw)
-    return digest.hexdigest()
+    raws = [str(part).encode("utf-8", "surrogatepass") for part in parts]
+    framed = b"".join([b"%d:%b" % (len(raw), raw) for raw in raws])
+    return blake2b(framed, digest_size=16).hexdigest()
 
 
 def effect_id(cause: str, event_type: str, subject: str, ordinal: int) -> str:

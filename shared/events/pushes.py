@@ -15,6 +15,7 @@ class PushEvent(FanEvent):
     topic: ClassVar[str] = "push-outcomes.v1"
 
     push: Identifier
+    """Id of (campaign, fan, occurrence)."""
     campaign: Identifier
     occurrence: Identifier
     """Constant for a one-off campaign, the period for a repeating one."""
@@ -31,25 +32,30 @@ class PushRefused(PushEvent):
     """The platform definitely refused; the debit was credited back."""
 
     reason: Identifier
+    """Why, in one bounded word."""
 
 
 class PushUnknown(PushEvent):
     """Nobody can tell whether the platform took it. It counts as sent and is never repeated."""
 
     reason: Identifier
+    """Why, in one bounded word."""
 
 
 class PushHeld(PushEvent):
     """Not now: a limit, quiet hours or a missing fact stands against it."""
 
     reason: Identifier
+    """Why, in one bounded word."""
     not_before: Millis
+    """When it may go at the earliest."""
 
 
 class PushDropped(PushEvent):
     """It will not be sent: opted out, unfollowed, expired or cancelled."""
 
     reason: Identifier
+    """Why, in one bounded word."""
 
 
 class MassSendAccepted(AccountEvent):

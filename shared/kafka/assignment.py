@@ -114,7 +114,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
                 await self._look_back(partition, topic_partition)
                 if not partition.stopped:
                     await self._relay(self._topic, [partition.number])
-            except (TransientError, KafkaError) as error:
+            except Exception as error:  # noqa: BLE001 -- it must not read on without its books
                 self._observer.failure(self._group, "assignment", error)
                 attempt += 1
                 await asyncio.sleep(RETRY.delay_s(attempt, random.random()))
@@ -194,16 +194,25 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         asyncio.get_running_loop().call_later(seconds, self._resume, partition)
 
     def hold(self, partition: Partition, consumer: AIOKafkaConsumer[Any, Any], offset: int) -> None:
-        """Deliver no more of the partition, and the record at `offset` next when it goes on."""
+        """Deliver no more of the partition, and the record at `offset` next when it goes on.
+
+        A batch may outlive its assignment: it must not pause or move the next one.
+        """
+        if not self.owns(partition):
+            return
         topic_partition = TopicPartition(self.topic_with_prefix, partition.number)
         with contextlib.suppress(IllegalStateError):  # it was taken away meanwhile
             consumer.pause(topic_partition)
             consumer.seek(topic_partition, offset)
 
+    def owns(self, partition: Partition) -> bool:
+        """Whether this very assignment of the partition is still ours."""
+        return self.partitions.get(partition.number) is partition
+
     def _resume(self, partition: Partition) -> None:
         partition.paused = False
         consumer = self.consumer()
-        if consumer is None or self.partitions.get(partition.number) is not partition:
+        if consumer is None or not self.owns(partition):
             return
         with contextlib.suppress(IllegalStateError):
             consumer.resume(TopicPartition(self.topic_with_prefix, partition.number))

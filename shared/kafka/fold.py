@@ -114,7 +114,7 @@ def fold(
         mark.applied += 1
         folded.new.append(fact)
     folded.applied = len(folded.new)
-    if book.outbox:
+    if facts and book.outbox:
         book.owner = owner_text(facts[-1].topic, facts[-1].partition)
     _check_outbox(book)
     return folded

@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from shared.errors import TransientError
+from shared.kafka.partitioner import choose_partition
 from shared.kafka.ports import OutgoingRecord
 
 DEADLINE_S = 2.5
@@ -53,6 +54,7 @@ class KafkaPublisher:
             "metadata_max_age_ms": 30_000,
             "max_request_size": MAX_REQUEST_BYTES,
             "max_batch_size": 131_072,
+            "partitioner": choose_partition,
         }
         self._prefix = topic_prefix
         self._deadline_s = deadline_s

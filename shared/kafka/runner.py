@@ -136,17 +136,24 @@ class Runner(Generic[S]):
                 return  # partitions are changing hands: these come again
             self._busy_since = time.monotonic()
             try:
-                batch = await self._accept(by_partition, consumer)
-                if batch:
-                    await self._attempt(batch, consumer)
+                accepted_partitions = await self._accept(by_partition, consumer)
+                # While one partition was waited for, others may have changed hands.
+                partitions = {
+                    partition.number: partition
+                    for partition in accepted_partitions
+                    if self.assignment.owns(partition)
+                }
+                if partitions:
+                    batch = {number: by_partition[number] for number in partitions}
+                    await self._attempt(batch, partitions, consumer)
             finally:
                 self._busy_since = None
 
     async def _accept(
         self, by_partition: dict[int, list[RawRecord]], consumer: AIOKafkaConsumer[Any, Any]
-    ) -> dict[int, list[RawRecord]]:
+    ) -> list[Partition]:
         """Leave out partitions that are not ready, stopped, or too far ahead of the log."""
-        accepted: dict[int, list[RawRecord]] = {}
+        accepted: list[Partition] = []
         for number, records in by_partition.items():
             partition = self.assignment.partitions.get(number)
             if partition is None or partition.paused or partition.stopped:
@@ -166,14 +173,16 @@ class Runner(Generic[S]):
             if len(partition.in_flight) >= MAX_IN_FLIGHT:
                 self._pause([partition], {number: records}, consumer, "log")
                 continue
-            accepted[number] = records
+            accepted.append(partition)
         return accepted
 
     async def _attempt(
-        self, records: dict[int, list[RawRecord]], consumer: AIOKafkaConsumer[Any, Any]
+        self,
+        records: dict[int, list[RawRecord]],
+        partitions: dict[int, Partition],
+        consumer: AIOKafkaConsumer[Any, Any],
     ) -> None:
         began = time.monotonic()
-        partitions = {number: self.assignment.partitions[number] for number in records}
         while records:
             reason: PauseReason = "store"
             failure: Exception

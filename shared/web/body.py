@@ -50,7 +50,7 @@ async def read_body(
     receive: Receive,
     *,
     limit: int = BODY_LIMIT_BYTES,
-    deadline_s: float = BODY_DEADLINE_S,
+    deadline_s: float | None = BODY_DEADLINE_S,
 ) -> bytes:
     """The whole body of a request.
 
@@ -58,7 +58,8 @@ async def read_body(
         scope: the request, for its Content-Length: too much is refused before a byte is read.
         receive: the request's channel.
         limit: bytes that the body may have.
-        deadline_s: seconds from now within which it must be complete.
+        deadline_s: seconds from now within which it must be complete; None where the
+            connection's own deadline (`Limits.request_timeout_s`) does, which costs no timer.
 
     Raises:
         BodyError: it is too large, too slow or wrongly announced; answer with its status.
@@ -66,18 +67,10 @@ async def read_body(
     """
     _check_announced(scope, limit)
     try:
+        if deadline_s is None:
+            return await _gather(receive, limit)
         async with asyncio.timeout(deadline_s):
-            message = await receive()
-            body: bytes = _chunk(message, limit)
-            if not message.get("more_body", False):
-                return body
-            chunks, size = [body], len(body)
-            while message.get("more_body", False):
-                message = await receive()
-                body = _chunk(message, limit - size)
-                chunks.append(body)
-                size += len(body)
-            return b"".join(chunks)
+            return await _gather(receive, limit)
     except BodyTooLargeError:
         raise BodyTooLargeError(limit) from None
     except TimeoutError:
@@ -134,6 +127,20 @@ def _check_announced(scope: Scope, limit: int) -> None:
         raise BadContentLengthError
     if int(announced[:20]) > limit:  # cut, since reading a long number costs its square
         raise BodyTooLargeError(limit)
+
+
+async def _gather(receive: Receive, limit: int) -> bytes:
+    message = await receive()
+    body: bytes = _chunk(message, limit)
+    if not message.get("more_body", False):
+        return body
+    chunks, size = [body], len(body)
+    while message.get("more_body", False):
+        message = await receive()
+        body = _chunk(message, limit - size)
+        chunks.append(body)
+        size += len(body)
+    return b"".join(chunks)
 
 
 def _chunk(message: Message, room: int) -> bytes:

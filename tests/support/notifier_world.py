@@ -149,10 +149,8 @@ class StrictPlatform:
             return Accepted(Receipt(f"w{key}", ""), self.date)
         if fault == "refused_busy":
             return Refused(Reason.UNREACHABLE, Reaction.RETRY)
-        day = (self.now + 8 * HOUR) // (24 * HOUR)
-        if self.subscription and day in {
-            (at + 8 * HOUR) // (24 * HOUR) for at in self.waves.values()
-        }:
+        days = {self._day(at) for at in self.waves.values()}
+        if self.subscription and self._day(self.now) in days:
             self.over_quota.append(f"slot {key}")
             return Refused(Reason.QUOTA_SPENT, Reaction.WAIT_QUOTA, 45028, self.date)
         month = self._month(self.now)
@@ -187,6 +185,10 @@ class StrictPlatform:
         for charged in running:
             charged.append(self.now)
         return 0
+
+    @staticmethod
+    def _day(at: int) -> int:
+        return (at + 8 * HOUR) // (24 * HOUR)
 
     @staticmethod
     def _month(at: int) -> str:

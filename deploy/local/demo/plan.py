@@ -37,8 +37,9 @@ MASS: dict[str, Any] = {
     "account": WECHAT_ACCOUNT,
     "channel": "wechat_mass_send",
     "audience": {"tag": STORE_VISITOR},
-    "content": {"text": "秋季新品到店，门店来客专享第二杯半价。"},
+    "content": {"article": "autumn-news-media-id"},
 }
+"""An article, under which fans will comment."""
 
 IN_A_CRISIS: dict[str, Any] = {
     "id": DURING,

@@ -21,7 +21,7 @@ from deploy.sandbox.driver import SandboxDriver
 from deploy.sandbox.story import ActReport, Story
 
 TOPICS = ("fan-events.v1", "tag-changes.v1", "push-outcomes.v1", "incidents.v1")
-PROBES = 60
+PROBES = 50
 PROBE_PACE_S = 0.1
 PROBE_POLL_S = 0.005
 STEP_TIMEOUT_S = 30.0
@@ -29,6 +29,7 @@ DRAIN_TIMEOUT_S = 30.0
 SETTLED_LOOKS = 3
 PLATFORMS = ("wechat", "weibo")
 PAGERS = ("wecom", "pagerduty")
+ON_CALL = "小王"
 
 
 class Screen(Protocol):
@@ -51,6 +52,7 @@ class Seen:
     pushes: Counter[str] = field(default_factory=Counter)
     held_reasons: Counter[str] = field(default_factory=Counter)
     page: str = ""
+    pressed: set[str] = field(default_factory=set)
     accounts: list[Account] = field(default_factory=list)
 
 
@@ -103,8 +105,7 @@ class Demo:
             await probing
         finally:
             probing.cancel()
-        await self._drain()
-        tags = await staff.fans_by_tag()
+        tags = await until(self._settled_tags(staff), "tags that settle", STEP_TIMEOUT_S, 0.5)
         self._screen.say("tags", tags={name: fans for name, fans in tags.items() if fans})
 
     async def _campaign_goes_out(self, staff: Staff) -> None:
@@ -116,7 +117,7 @@ class Demo:
         await self._show(staff, plan.NEWS)
 
     async def _crisis(self, story: Story, staff: Staff, driver: SandboxDriver) -> None:
-        article = (await story.article_act()).facts["msg_data_id"]
+        article = await self._article(staff)
         await story.ordinary_comments_act(article)
         self._screen.say("ordinary_comments")
         complaints = await story.article_comments_act(article)
@@ -143,11 +144,16 @@ class Demo:
         await staff.open_link(link)
         if any(one["acknowledged_at"] for one in await staff.incidents()):
             raise NotInTimeError("looking at the link's page acknowledged the incident")
-        await staff.press_acknowledge(link, "小王")
         self._screen.say("acknowledged")
-        await until(lambda: self._all_resolved(staff), "the incident's end", STEP_TIMEOUT_S)
-        self._screen.say("resolved")
-        await until(self._is_sent(staff, plan.DURING), "the promotion resumed", STEP_TIMEOUT_S)
+        await until(
+            lambda: self._acknowledge_until_resolved(staff, driver), "the end", STEP_TIMEOUT_S
+        )
+        self._screen.say("resolved", incidents=len(await staff.incidents()))
+        await until(
+            self._is_released(staff, plan.DURING, "promotions_paused"),
+            "the promotion resumed",
+            STEP_TIMEOUT_S,
+        )
         self._screen.say("promotions_resumed")
         await self._show(staff, plan.DURING)
 
@@ -178,6 +184,16 @@ class Demo:
             self._seen.tag_delays_s.append(time.monotonic() - began)
             await asyncio.sleep(PROBE_PACE_S)
 
+    def _settled_tags(self, staff: Staff) -> Callable[[], Any]:
+        before: dict[str, int] = {}
+
+        async def look() -> dict[str, int] | None:
+            nonlocal before
+            last, before = before, await staff.fans_by_tag()
+            return before if before == last and any(before.values()) else None
+
+        return look
+
     def _is_sent(self, staff: Staff, name: str) -> Callable[[], Any]:
         async def look() -> bool:
             pushes: Mapping[str, int] = (await staff.campaign(name)).get("pushes", {})
@@ -191,6 +207,21 @@ class Demo:
             return any(one["state"] == "held" and one["reason"] == reason for one in reasons)
 
         return look
+
+    def _is_released(self, staff: Staff, name: str, reason: str) -> Callable[[], Any]:
+        is_sent, is_held = self._is_sent(staff, name), self._is_held(staff, name, reason)
+
+        async def look() -> bool:
+            return await is_sent() and not await is_held()
+
+        return look
+
+    async def _article(self, staff: Staff) -> int:
+        """The article that the mass send made; ingest reads its comments by itself."""
+        for wave in (await staff.campaign(plan.NEWS))["mass_sends"]:
+            if wave["article"]:
+                return int(wave["article"])
+        raise NotInTimeError("the mass send made no article")
 
     async def _show(self, staff: Staff, name: str) -> None:
         campaign = await staff.campaign(name)
@@ -209,7 +240,13 @@ class Demo:
         platforms = (await driver.books())["platforms"]
         return [page for name in pagers for page in platforms.get(name, {}).get("accepted", [])]
 
-    async def _all_resolved(self, staff: Staff) -> bool:
+    async def _acknowledge_until_resolved(self, staff: Staff, driver: SandboxDriver) -> bool:
+        """Press the button of every page that came: complaints may make several incidents."""
+        for page in await self._pages(driver, "wecom"):
+            link = staff.find_link(_words(page))
+            if link is not None and link not in self._seen.pressed:
+                self._seen.pressed.add(link)
+                await staff.press_acknowledge(link, ON_CALL)
         incidents = await staff.incidents()
         return bool(incidents) and all(one["status"] == "resolved" for one in incidents)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -33,6 +34,7 @@ class Terminal:
     def __init__(self, language: Language, console: Console | None = None) -> None:
         self._words: Words = TEXTS[language]
         self._console = console or Console(highlight=False)
+        self._began = time.monotonic()
 
     def starting(self, what: str) -> None:
         """A process of the stack is being started."""
@@ -48,7 +50,7 @@ class Terminal:
                 self._console.print(Panel(escape(text), title=title, border_style="red"))
             case "tags", {"tags": dict(tags)}:
                 self._line("tags")
-                self._console.print("    " + "  ".join(f"{tag} {n}" for tag, n in tags.items()))
+                self._print("    " + "  ".join(f"{tag} {n}" for tag, n in tags.items()))
             case "campaign", {"name": name, "pushes": dict(pushes), "reasons": list(reasons)}:
                 self._campaign(str(name), pushes, reasons)
             case _:
@@ -59,7 +61,11 @@ class Terminal:
         """Show a bar; it is told (done, total)."""
         columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn())
         with Progress(
-            *columns, TimeElapsedColumn(), console=self._console, transient=True
+            *columns,
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
         ) as shown:
             task = shown.add_task(self._words[f"act_{what}"], total=None)
             yield lambda done, total: shown.update(task, completed=done, total=total)
@@ -78,7 +84,7 @@ class Terminal:
         if problems:
             self._console.print(f"[red]{words['failed']}[/red]")
             for problem in problems:
-                self._console.print(f"  [red]✗[/red] {escape(problem)}")
+                self._print(f"  [red]✗[/red] {escape(problem)}")
         else:
             self._console.print(
                 f"[green]{words['all_well'].format(seconds=summary.seconds)}[/green]"
@@ -86,28 +92,36 @@ class Terminal:
 
     def failed(self, error: BaseException) -> None:
         """The demo could not go on."""
-        self._console.print(f"[red]{self._words['failed']}[/red]\n  {escape(str(error))}")
+        self._print(f"[red]{self._words['failed']}[/red]\n  {escape(str(error))}")
 
     def _line(self, what: str, **facts: object) -> None:
-        self._console.print("• " + self._words[what].format(**facts))
+        self._print(f"• {self._words[what].format(**facts)} [dim]{self._elapsed()}[/dim]")
+
+    def _elapsed(self) -> str:
+        return f"{time.monotonic() - self._began:.0f} s"
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, soft_wrap=True)  # a log file has no width
 
     def _campaign(
         self, name: str, pushes: Mapping[str, int], reasons: Sequence[Mapping[str, Any]]
     ) -> None:
         words = self._words
         states = "，".join(f"{words[f'state_{state}']} {n}" for state, n in pushes.items() if n)
-        self._console.print("• " + words["campaign"].format(name=name, states=states))
+        self._print("• " + words["campaign"].format(name=name, states=states))
         for one in reasons:
             when = one.get("next_at")
-            time = (
+            moment = (
                 datetime.fromisoformat(when).astimezone(SHANGHAI).strftime("%m-%d %H:%M")
                 if when
                 else words["no_time"]
             )
             line = words[f"reason_{one['state']}"].format(
-                reason=words.get(f"why_{one['reason']}", one["reason"]), n=one["pushes"], time=time
+                reason=words.get(f"why_{one['reason']}", one["reason"]),
+                n=one["pushes"],
+                time=moment,
             )
-            self._console.print(f"    [dim]{line}[/dim]")
+            self._print(f"    [dim]{line}[/dim]")
 
 
 def _flat(summary: Mapping[str, Any]) -> dict[str, Any]:

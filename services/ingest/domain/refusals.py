@@ -12,7 +12,6 @@ class Refusal(StrEnum):
     METHOD = "method"
     CONTENT_TYPE = "content_type"
     TOO_LARGE = "body_too_large"
-    TOO_SLOW = "body_too_slow"
 
     UNSIGNED = "unsigned"
     BAD_SIGNATURE = "bad_signature"

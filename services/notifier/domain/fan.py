@@ -15,6 +15,7 @@ from services.notifier.domain.ledger import Ledger
 from services.notifier.domain.windows import Act, act_of
 from shared.events import (
     Event,
+    FanEvent,
     FanUnfollowed,
     LinkViewed,
     MassSendFinished,
@@ -90,11 +91,13 @@ def apply_event(facts: FanFacts, event: Event) -> FanFacts:
     known = replace(facts, seen_at=max(facts.seen_at, at))
     if isinstance(event, FanUnfollowed):
         return known if at < facts.following_at else _forget(known, at)
+    if isinstance(event, OtherReceived) and event.authenticated_by == "standard_webhooks":
+        return known  # a shop's word, whatever it is called, is no act on the platform
     known = prefer(known, _preference_in(event), at)
     act = act_of(event)
     if act is None and not isinstance(event, LinkViewed):
         return known
-    if facts.following is False and at < facts.following_at:
+    if facts.following is False and (at < facts.following_at or not _proves_return(event, act)):
         return known
     windows = known.windows
     if act is not None and at > windows.get(act, 0):
@@ -125,6 +128,11 @@ def _forget(facts: FanFacts, at: int) -> FanFacts:
         opted_out=facts.opted_out,
         opted_at=facts.opted_at,
     )
+
+
+def _proves_return(event: Event, act: Act | None) -> bool:
+    """Whether a fan who left follows again: strangers may write on Weibo, but not on WeChat."""
+    return act is Act.SUBSCRIBE or (isinstance(event, FanEvent) and event.platform == "wechat")
 
 
 def _preference_in(event: Event) -> bool | None:

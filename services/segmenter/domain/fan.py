@@ -32,6 +32,10 @@ class HeldTag:
     cause: str
     """The `ce_id` of the event that assigned it, or the id of what else did."""
 
+    def renewed(self, until: int, rule_version: str) -> HeldTag:
+        """The same tag with another end."""
+        return HeldTag(self.since, until, rule_version, self.because, self.cause)
+
 
 @dataclass(slots=True)
 class Fan:
@@ -79,7 +83,7 @@ class Fan:
     def hold(self, tags: Mapping[str, HeldTag]) -> None:
         """Replace the tags held, and with them the next instant of expiry."""
         self.tags = tags
-        self.due = min((tag.until for tag in tags.values()), default=NEVER)
+        self.due = min([tag.until for tag in tags.values()], default=NEVER)
 
     def remember(self, key: str, memory: Memory) -> None:
         """Replace what one rule remembers."""

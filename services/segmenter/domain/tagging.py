@@ -12,8 +12,6 @@ the fan afresh; whatever else arrives for one who left changes nothing.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from services.segmenter.domain.fan import MAX_SCENE_CHARS, Because, Fan, HeldTag, forgotten
 from services.segmenter.domain.rulebook import RuleBook
 from services.segmenter.domain.rules import Rule
@@ -43,10 +41,11 @@ def apply_event(
         event: one that this fan's partition brought next.
         cause: its `ce_id`.
     """
+    kind = type(event)  # exact types: pydantic's isinstance costs as much as a rule
     if fan.following is False:
-        if isinstance(event, FanFollowed) and event.occurred_at >= fan.clock:
+        if kind is FanFollowed and event.occurred_at >= fan.clock:
             fan = Fan(number=fan.number, clock=fan.clock, rules=book.digest)
-        elif isinstance(event, FanUnfollowed):
+        elif kind is FanUnfollowed:
             return forgotten(fan, event.occurred_at), []
         else:
             return fan, []
@@ -56,7 +55,7 @@ def apply_event(
     draft = _Draft(after, who)
     if after.due <= after.clock:
         draft.expire(after.clock)
-    if isinstance(event, FanUnfollowed):
+    if kind is FanUnfollowed:
         for tag, held in sorted(after.tags.items()):
             draft.remove(tag, held.rule_version, "unfollowed", cause, at)
         return forgotten(after, at), draft.changes
@@ -64,9 +63,9 @@ def apply_event(
         draft.reexamine(book, after.clock)
     if after.first_seen is None or at < after.first_seen:
         after.first_seen = at
-    if isinstance(event, FanFollowed):
+    if type(event) is FanFollowed:
         _follow(after, event)
-    for rule in book.concerning(type(event)):
+    for rule in book.concerning(kind):
         if rule.observe(after, event):
             draft.earn(rule, cause, at)
     return after, draft.changes
@@ -142,7 +141,7 @@ class _Draft:
             elif (until := rule.until(fan)) <= now:
                 self.remove(tag, rule.version, "rule_changed", cause, now)
             else:
-                kept = replace(held, until=until, rule_version=rule.version)
+                kept = held.renewed(until, rule.version)
                 fan.hold({**fan.tags, tag: kept})
         for rule in book.rules:
             if rule.tag not in fan.tags and (until := rule.until(fan)) > now:
@@ -157,7 +156,7 @@ class _Draft:
         if held is None:
             self.assign(rule.tag, HeldTag(at, until, rule.version, "event", cause))
         elif held.until != until:
-            self.fan.hold({**self.fan.tags, rule.tag: replace(held, until=until)})
+            self.fan.hold({**self.fan.tags, rule.tag: held.renewed(until, rule.version)})
 
     def assign(self, tag: str, held: HeldTag) -> None:
         """Give the tag, and say so."""

@@ -6,13 +6,14 @@ Source: Weibo "Messages_reply".
 
 from __future__ import annotations
 
+import json
+
 import httpx
 from pydantic import SecretStr
 
 from shared.platforms.calls import Answer, call, read_code
 from shared.platforms.outcomes import Accepted, Outcome, Reason, Unknown
 from shared.platforms.weibo.errors import DELAYED, classify
-from shared.platforms.weibo.messages import build_text_data
 
 
 class WeiboClient:
@@ -41,7 +42,8 @@ class WeiboClient:
             data={
                 "access_token": self._access_token.get_secret_value(),
                 "type": "text",
-                "data": build_text_data(text),
+                # The form itself is what URL-encodes the JSON, once.
+                "data": json.dumps({"text": text}, ensure_ascii=False, separators=(",", ":")),
                 "receiver_id": receiver_id,
                 "save_sender_box": "0",
             },

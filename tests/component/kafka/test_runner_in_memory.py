@@ -63,6 +63,16 @@ class Bench:
             {TopicPartition(TOPIC, n) for n in self.consumer.records}
         )
 
+    async def reassign(self) -> None:
+        """The same partitions again, from the committed offsets, as after a rebalance."""
+        places = {TopicPartition(TOPIC, n) for n in self.consumer.records}
+        await self.runner.assignment.on_partitions_revoked(places)
+        committed = self.consumer.committed_offsets
+        self.consumer.paused.clear()
+        for number in self.consumer.records:
+            self.consumer.positions[number] = committed.get(number, 0)
+        await self.runner.assignment.on_partitions_assigned(places)
+
     async def deliver(self, at_most: int = 5_000) -> None:
         await self.runner.handle(self.consumer.poll(at_most), self.consumer)
 
@@ -424,3 +434,61 @@ async def test_a_partition_that_is_done_does_not_look_behind_after_a_restart() -
     await bench.runner.assignment._look()
     assert bench.observer.lags[0] == 0
     await bench.runner.stop()
+
+
+async def test_a_batch_that_outlives_its_assignment_neither_pauses_nor_moves_the_next_one() -> None:
+    bench = Bench()
+    bench.clicks(4)
+    await bench.assign()
+    gate, began = asyncio.Event(), asyncio.Event()
+    write = bench.store.write
+
+    async def stalled(_writes: Any) -> set[str]:
+        began.set()
+        await gate.wait()
+        raise TransientError("store away")
+
+    bench.store.write = stalled  # type: ignore[method-assign, assignment]  # it hangs, then fails
+    bench.runner.assignment.drain_s = 0.05
+    delivery = asyncio.create_task(bench.deliver(2))
+    await began.wait()
+    await bench.reassign()
+    bench.store.write = write  # type: ignore[method-assign]  # it is back
+    gate.set()
+    await delivery
+    assert bench.consumer.paused == set()
+    assert bench.consumer.positions == {0: 0}
+    await bench.deliver()
+    await bench.runner.stop()
+    assert bench.state()["clicks"] == 4
+    assert bench.consumer.committed_offsets == {0: 4}
+
+
+async def test_records_of_a_former_assignment_are_not_taken_for_the_next_one() -> None:
+    bench = Bench(partitions=2)
+    for n in range(4):
+        bench.consumer.append(record_of(click("a", at=1_700_000_000_000 + n), f"a-{n}"), 0)
+    bench.consumer.append(record_of(click("b"), "b-0"), 1)
+    load, gate = bench.books.load, asyncio.Event()
+
+    async def slow(group: str, epoch: str, topic: str, partition: int) -> tuple[int, int]:
+        if partition == 1:
+            await gate.wait()
+        return await load(group, epoch, topic, partition)
+
+    bench.books.load = slow  # type: ignore[method-assign]  # one partition's books take long
+    await bench.assign()
+    bench.runner.assignment.drain_s = 0.05
+    bench.consumer.positions[0] = 2  # the first two are on their way elsewhere, not committed
+    delivery = asyncio.create_task(bench.deliver())
+    await until(lambda: bench.runner.stuck_s() > 0)
+    await bench.reassign()
+    await delivery
+    assert bench.store.documents == {}
+    gate.set()
+    while any(bench.consumer.positions[n] < len(log) for n, log in bench.consumer.records.items()):
+        await until(lambda: not bench.consumer.paused)
+        await bench.deliver()
+    await bench.runner.stop()
+    assert bench.state()["clicks"] == 4
+    assert bench.balanced()

@@ -44,8 +44,9 @@ async def test_an_accepted_wave_announces_its_article_with_the_number_of_fans() 
     found = await world.announced("MassSendAccepted")
     assert len(found) == 1
     (_, key), *_ = world.mass.calls
-    assert f'"article":"a{key}"'.encode() in found[0].value
-    assert b'"fans":2' in found[0].value
+    value = found[0].value or b""
+    assert f'"article":"a{key}"'.encode() in value
+    assert b'"fans":2' in value
     assert found[0].key == ACCOUNT.encode()
 
 

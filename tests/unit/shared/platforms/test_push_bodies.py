@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.platforms.fields import BodyError, BodyFault, mend_text, read_json, text_of
+from shared.platforms.wechat import messages
 from shared.platforms.wechat.messages import build_xml, read, read_xml
 from shared.platforms.weibo import messages as weibo
 from tests.unit.shared.platforms.vectors import VECTORS
@@ -32,6 +33,30 @@ FIELDS: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
 @given(FIELDS)
 def test_fields_written_as_xml_are_read_back(fields: dict[str, Any]) -> None:
     assert read_xml(build_xml(fields)) == fields
+
+
+TEXT_PIECES = st.sampled_from(
+    ["<xml>", "</xml>", "<A>", "</A>", "<B>", "</B>", "<![CDATA[", "]]>", "]", " ", "\n", "\r",
+     "x", "中", "&", "&amp;", "\x00", "\x0b", "\ufffe", "<1>", "</1>", "<a:b>", "</a:b>", "<xml/>",
+     "<!-- c -->", "<?p i?>", "\ufeff"]
+)  # fmt: skip
+ALMOST_PUSHES = st.lists(TEXT_PIECES, max_size=14).map("".join) | st.lists(
+    st.sampled_from(["<A>1</A>", "<B><![CDATA[中]]></B>", "<C></C>", "<D><![CDATA[]]></D>"])
+    | TEXT_PIECES,
+    max_size=6,
+).map(lambda pieces: "<xml>" + "".join(pieces) + "</xml>")
+
+
+@settings(max_examples=500)
+@given(ALMOST_PUSHES.map(str.encode) | FIELDS.map(build_xml))
+def test_what_is_read_without_the_parser_is_what_the_parser_reads(body: bytes) -> None:
+    flat = messages._read_flat(body)
+    assert flat is None or flat == messages._parse(body)
+
+
+def test_wechats_usual_push_needs_no_parser() -> None:
+    body = b"<xml><ToUserName><![CDATA[gh_1]]></ToUserName>\n<CreateTime>17</CreateTime></xml>"
+    assert messages._read_flat(body) == {"ToUserName": "gh_1", "CreateTime": "17"}
 
 
 @given(FIELDS)
@@ -169,4 +194,4 @@ def test_a_written_time_is_read_back_to_the_second(moment: datetime) -> None:
 
 def test_the_published_reply_data_is_url_encoded_json() -> None:
     published = "%7B%22text%22%3A%22%E4%B8%AD%E6%96%87%E6%B6%88%E6%81%AF%22%7D"
-    assert weibo.build_text_data("中文消息") == published
+    assert weibo.quote_data(weibo.build_text_data("中文消息")) == published

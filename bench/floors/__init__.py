@@ -1,0 +1,1 @@
+"""The floors: the least program that does a part of the job, for the ratio."""

@@ -1,0 +1,1 @@
+"""What runs in a process of its own, pinned to a core, and prints one line of JSON."""
