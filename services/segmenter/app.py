@@ -88,9 +88,9 @@ def create_app(settings: SegmenterSettings) -> Service:
         settings,
         routes=staff_routes(index, handler, now_ms),
         readiness={
-            "store": _check(lambda: reachable(database)),
-            "log": _check(session.reachable),
-            "partitions": _check(session.flowing),
+            "store": lambda: reachable(database),
+            "log": session.reachable,
+            "partitions": session.flowing,
         },
         hooks=(
             Hook("store", prepare_store, lambda: close(database)),
@@ -121,14 +121,6 @@ def backlog(runner: Runner[Any]) -> Backlog:
         for p in partitions
     )
     return "none" if applied else "some"
-
-
-def _check(well: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[None]]:
-    async def check() -> None:
-        if not await well():
-            raise TransientError("not reachable")
-
-    return check
 
 
 async def _until_the_store_answers(step: Callable[[], Awaitable[None]], observer: Observer) -> None:

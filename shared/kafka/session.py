@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from aiokafka.errors import KafkaError
 
@@ -43,9 +43,13 @@ class LogSession:
             client_id=settings.service,
         )
         if settings.crash_at:
-            from shared.testing.crash_points import CrashingObserver
+            from shared.testing.crash_points import CrashingObserver, CrashingPublisher
 
             observer = CrashingObserver(observer, settings.crash_at)
+            self.publisher = cast(
+                "KafkaPublisher",
+                CrashingPublisher(self.publisher, observer, f"{settings.service}.publisher"),
+            )
         self.observer = observer
         """Pass it on to the service's own writers and loops."""
         self.runners: list[Runner[Any]] = []

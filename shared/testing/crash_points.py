@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
 from typing import Any
 
+from shared.kafka.ports import OutgoingRecord, Publisher
 from shared.observe.observer import Observer
 
 
@@ -30,7 +32,32 @@ class CrashingObserver:
         if name == self._step and self._group in {"", group}:
             self._left -= 1
             if self._left == 0:
+                os.write(2, f"crash point: {group}/{name}\n".encode())
                 os.kill(os.getpid(), signal.SIGKILL)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._observer, name)
+
+
+class CrashingPublisher:
+    """Passes records on to `publisher`, with a step before (`publishing`) and after (`published`).
+
+    Args:
+        publisher: the one that produces.
+        observer: dies at the steps.
+        group: names this publisher in a crash point.
+    """
+
+    def __init__(self, publisher: Publisher, observer: CrashingObserver, group: str) -> None:
+        self._publisher = publisher
+        self._observer = observer
+        self._group = group
+
+    async def publish(self, records: Sequence[OutgoingRecord]) -> None:
+        """See `shared.kafka.ports.Publisher`."""
+        self._observer.step(self._group, "publishing")
+        await self._publisher.publish(records)
+        self._observer.step(self._group, "published")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._publisher, name)

@@ -448,7 +448,7 @@ async def test_a_batch_that_outlives_its_assignment_neither_pauses_nor_moves_the
         await gate.wait()
         raise TransientError("store away")
 
-    bench.store.write = stalled  # type: ignore[method-assign]  # the store hangs, then fails
+    bench.store.write = stalled  # type: ignore[method-assign, assignment]  # it hangs, then fails
     bench.runner.assignment.drain_s = 0.05
     delivery = asyncio.create_task(bench.deliver(2))
     await began.wait()

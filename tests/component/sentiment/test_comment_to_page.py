@@ -294,7 +294,7 @@ async def test_history_is_folded_once_and_then_the_page_names_it() -> None:
     assert usual["folded_upto"] == NOON // HOUR_MS * HOUR_MS
     complaints(world)
     await process.work()
-    assert world.incidents[0].reason.source == "average"
+    assert world.incidents[0].reason.source == "hour_of_day"
 
 
 async def test_a_fan_who_leaves_takes_the_words_along() -> None:

@@ -26,7 +26,8 @@ DEADLINE_S = 60.0
 RUNS_A_STACK = f"""
 import sys, time
 from pathlib import Path
-from deploy.local.stack import Stack, stop_on_signals
+from deploy.local.signals import stop_on_signals
+from deploy.local.stack import Stack
 with stop_on_signals():
     with Stack(Path(sys.argv[1]), command=lambda name: [sys.executable, {FAKE!r}, name]):
         print("ready", flush=True)

@@ -143,7 +143,7 @@ def test_every_subject_has_a_name_in_every_language(language: Language) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("action", ["trigger", "acknowledge", "resolve"])
-@pytest.mark.parametrize("source", ["prior", "average", "hour_of_week"])
+@pytest.mark.parametrize("source", ["prior", "average", "hour_of_day", "hour_of_week"])
 def test_a_page_has_words_for_everything_that_may_happen(
     language: Language, action: str, source: str
 ) -> None:
@@ -153,7 +153,7 @@ def test_a_page_has_words_for_everything_that_may_happen(
         reason=replace(
             one.reason,
             source=source,  # type: ignore[arg-type]  # every value of the Literal
-            weeks=4,
+            times=4,
             copied_people=7,
             late=True,
         ),

@@ -1,0 +1,211 @@
+"""The sceptic's matrix: the four services killed, frozen, doubled and rebalanced under load.
+
+After each, the state equals what sequential models written apart from the services say, every
+announcement has its one id, the platforms' books include what they must, and the groups' books
+balance. On Apache Kafka and the compiled store only: `make test-real`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+
+from deploy.local.stack import SERVICES, Stack
+from shared.events.envelope import Headers
+from shared.kafka.ports import OutgoingRecord
+from shared.kafka.publisher import KafkaPublisher
+from tests.support.crash_books import TOPICS, Sceptic, read_topic
+from tests.support.crash_load import Crowd
+from tests.support.crash_stack import (
+    SESSION_TIMEOUT_S,
+    Supervisor,
+    crash_stack,
+    drain,
+    kill_at_random,
+    reached,
+    supervised,
+)
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+
+RUNNER_STEPS = (
+    "read",
+    "decided",
+    "set_aside",
+    "written",
+    "booked",
+    "followed_up",
+    "announced",
+    "committed",
+)
+"""From "record read" to "offset committed"; see `shared.kafka.processing`."""
+GROUPS = {
+    "ingest": ("ingest.push-outcomes.v1",),
+    "segmenter": ("segmenter.fan-events.v1",),
+    "notifier": ("notifier.fan-events.v1", "notifier.tag-changes.v1", "notifier.incidents.v1"),
+    "sentiment": ("sentiment.fan-events.v1",),
+}
+LOOP_STEPS = {
+    "notifier": ("debited", "committed", "called", "row_settled"),
+    "sentiment": (
+        "comment_written",
+        "bell_rung",
+        "incident_written",
+        "page_written",
+        "page_called",
+    ),
+}
+"""The steps of the services' own loops; see `services.notifier.loops` and `sentiment.loops`."""
+LOOP_GROUPS = {"notifier": "notifier.sender", "sentiment": "sentiment.incidents"}
+
+
+def crash_points(service: str) -> list[str]:
+    """Every named step of a service, each once, also around the acknowledgement by the log."""
+    return [
+        *(f"{LOOP_GROUPS[service]}/{step}" for step in LOOP_STEPS.get(service, ())),
+        *(f"{group}/{step}" for group in GROUPS[service] for step in RUNNER_STEPS),
+        f"{service}.publisher/publishing",
+        f"{service}.publisher/published",
+    ]
+
+
+@pytest.fixture
+def stack(tmp_path: Path, log: str, store: str) -> Iterator[Stack]:
+    with crash_stack(tmp_path / "stack", log, store) as running:
+        yield running
+
+
+@pytest.fixture
+async def crowd(stack: Stack) -> AsyncIterator[Crowd]:
+    living = Crowd(stack)
+    await living.prepare()
+    yield living
+    await living.close()
+
+
+async def check_everything(
+    stack: Stack, crowd: Crowd, record: pytest.FixtureRequest | None = None
+) -> Sceptic:
+    """Wait until nothing moves any more, and compare."""
+    del record
+    await drain(stack, lambda: is_quiet(stack))
+    platforms = (await crowd.books())["platforms"]
+    sceptic = await asyncio.to_thread(Sceptic, stack, crowd)
+    sceptic.check_ingest()
+    sceptic.check_segmenter()
+    states = sceptic.check_notifier(platforms)
+    sceptic.check_sentiment(platforms)
+    assert states["sent"] > 0
+    print(f"events {sceptic.events}, webhooks {crowd.counts.sent}, pushes {dict(states)}")
+    return sceptic
+
+
+def is_quiet(stack: Stack) -> bool:
+    """No announcement, push or page is on its way."""
+    with MongoClient[dict[str, Any]](stack.mongodb_url) as client:
+        pushes = client[stack.database("notifier")]["pushes"]
+        pages = client[stack.database("sentiment")]["pages"]
+        waiting = sum(
+            client[stack.database(service)][name].count_documents(
+                {f"l.{loop}.own": {"$type": "string"}}
+            )
+            for service, name, loop in (
+                ("segmenter", "fans", "segmenter"),
+                ("notifier", "pushes", "rows"),
+                ("sentiment", "incidents", "incidents"),
+            )
+        )
+        return not (
+            waiting
+            or pushes.count_documents({"state": {"$in": ["planned", "calling"]}})
+            or pages.count_documents({"state": "due"})
+        )
+
+
+async def test_each_service_is_killed_at_each_named_step(stack: Stack, crowd: Crowd) -> None:
+    supervisors = [Supervisor(stack, name, crash_points(name)) for name in SERVICES]
+    await crowd.wave()
+    with supervised(supervisors):
+        await crowd.complain()
+        await crowd.live(lambda: all(one.is_done for one in supervisors))
+        await check_everything(stack, crowd)
+    for one in supervisors:
+        assert one.missed == []
+        assert reached(stack, one.name) == crash_points(one.name)
+
+
+async def test_all_four_are_killed_at_random_under_load(stack: Stack, crowd: Crowd) -> None:
+    supervisors = [Supervisor(stack, name) for name in SERVICES]
+    with supervised(supervisors):
+        await crowd.wave()
+        await crowd.complain()
+        killing = asyncio.create_task(kill_at_random(supervisors, seconds=40, seed=11))
+        await crowd.live(killing.done)
+        assert await killing >= 20
+        await check_everything(stack, crowd)
+
+
+async def test_consumers_frozen_past_their_session_wake_up_beside_those_that_took_over(
+    stack: Stack, crowd: Crowd
+) -> None:
+    consumers = ("segmenter", "notifier", "sentiment")
+    await crowd.complain()
+    for name in consumers:
+        await asyncio.to_thread(stack.add_service, name)
+    thawed = asyncio.Event()
+
+    async def freeze() -> None:
+        for name in consumers:
+            stack.applications[name].process.freeze()
+        await asyncio.sleep(SESSION_TIMEOUT_S + 3)
+        for name in consumers:
+            stack.applications[name].process.thaw()
+        await asyncio.sleep(1)
+        thawed.set()
+
+    freezing = asyncio.create_task(freeze())
+    await crowd.live(thawed.is_set)
+    await freezing
+    await check_everything(stack, crowd)
+
+
+async def test_partitions_change_hands_in_the_middle(stack: Stack, crowd: Crowd) -> None:
+    consumers = ("segmenter", "notifier", "sentiment")
+    moved = asyncio.Event()
+
+    async def rebalance() -> None:
+        for name in consumers:
+            await asyncio.to_thread(stack.add_service, name)
+        for name in consumers:
+            await asyncio.to_thread(stack.applications[name].process.stop)
+        moved.set()
+
+    moving = asyncio.create_task(rebalance())
+    await crowd.live(moved.is_set, at_least=400)
+    await moving
+    await check_everything(stack, crowd)
+
+
+async def test_everything_produced_twice_counts_once(stack: Stack, log: str) -> None:
+    crowd = Crowd(stack, copies=2)
+    try:
+        await crowd.prepare()
+        await crowd.complain()
+        await crowd.live(lambda: True, at_least=400)
+        before = await check_everything(stack, crowd)
+        publisher = KafkaPublisher(log, topic_prefix=stack.topic_prefix, deadline_s=20)
+        await publisher.start()
+        for topic in TOPICS:
+            records = await asyncio.to_thread(read_topic, log, stack.topic_prefix + topic)
+            again = [OutgoingRecord(topic, r.key, r.raw, Headers(r.headers)) for r in records]
+            await publisher.publish(again)
+        await publisher.stop()
+        after = await check_everything(stack, crowd)
+        assert after.events == before.events
+    finally:
+        await crowd.close()
