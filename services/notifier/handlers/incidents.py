@@ -22,7 +22,6 @@ from shared.events import (
 )
 from shared.kafka.handler import Change, Decision, Fact
 
-
 WAKE_ROUNDS: Final = 20
 """Where another incident still pauses, the sender holds again what is woken; the rest is looked at
 within a minute anyway."""
