@@ -18,6 +18,7 @@ from deploy.local.stack import SERVICES
 from shared.errors import DeadLetterReason
 from shared.observe.metrics import SHARED_METRICS
 from shared.observe.observer import PauseReason, StopReason
+from shared.platforms.outcomes import Reason
 from shared.settings import OWN_ONLY, ServiceSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,12 +103,8 @@ def wrong_variables(text: str) -> list[str]:
 
 
 def wrong_metrics(text: str) -> list[str]:
-    named = {
-        name
-        for name in METRIC.findall(text)
-        if name not in {reason.value for reason in DeadLetterReason}
-    }
-    return sorted(named - known_metrics())
+    reasons = {reason.value for reason in (*DeadLetterReason, *Reason)}
+    return sorted(set(METRIC.findall(text)) - known_metrics() - reasons)
 
 
 @cache
