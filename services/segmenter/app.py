@@ -54,7 +54,7 @@ def create_app(settings: SegmenterSettings) -> Service:
         settings.mongodb_database,
         driver=settings.store_driver,
     )
-    handler = TagHandler(book, notes)
+    handler = TagHandler(book, notes, now_ms)
     fans = MongoGuardedStore(database, handler.collection, loops=[handler.loop])
     index = MongoFanIndex(database, handler.collection)
     session = LogSession(settings, observer)

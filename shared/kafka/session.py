@@ -21,6 +21,8 @@ from shared.settings import ServiceSettings
 from shared.store.ports import GuardedStore, PartitionBooks
 
 START_RETRY_S = 1.0
+LEAVE_S = 5.0
+"""Longest wait for a group to take our leave; a log that is away must not hold up a stop."""
 GC_THRESHOLDS = (100_000, 50, 100)
 """Batches make and drop many small objects around a large cache: with the default thresholds the
 collector takes half of a consumer's time (measured: 55 against 27 µs an event)."""
@@ -106,7 +108,11 @@ class LogSession:
     async def stop(self) -> None:
         """Finish what is on its way, commit, leave, disconnect; also after a half-done start."""
         await asyncio.gather(*(runner.stop() for runner in self.runners))
-        await self._broker.stop()
+        try:
+            async with asyncio.timeout(LEAVE_S):
+                await self._broker.stop()
+        except TimeoutError as error:  # the group finds out by itself, after the session timeout
+            self._observer.failure(self._settings.service, "leave", error)
         await self.publisher.stop()
 
     async def reachable(self) -> bool:

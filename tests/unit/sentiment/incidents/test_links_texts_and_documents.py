@@ -183,6 +183,16 @@ def test_fans_words_can_neither_mention_nor_link_in_a_chat(words: str) -> None:
     safe = harmless(words)
     assert not set("<>[]`*#@") & set(safe)
     assert "://" not in safe
+    page = page_text(
+        incident(),
+        action="trigger",
+        step=0,
+        samples=[words],
+        link="l",
+        prior=PRIOR,
+        language="zh",
+    )
+    assert page.samples == (safe,)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
