@@ -8,17 +8,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-_ENDING = (signal.SIGTERM, signal.SIGHUP)
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the program the way Ctrl-C does: through every ``finally``."""
+    """Let SIGTERM and SIGHUP end the program the way Ctrl-C does: through every ``finally``.
+
+    SIGINT too, since a shell script starts its background jobs with SIGINT ignored; but whoever
+    ignores SIGHUP (nohup) means it.
+    """
 
     def interrupt(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
-    with _handled(_ENDING, interrupt):
+    is_nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    with _handled(_ENDING[:2] if is_nohup else _ENDING, interrupt):
         yield
 
 
@@ -28,7 +33,7 @@ def deaf_to_interrupts() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may set handlers, and only it is interrupted
         return
-    with _handled((signal.SIGINT, *_ENDING), signal.SIG_IGN):
+    with _handled(_ENDING, signal.SIG_IGN):
         yield
 
 

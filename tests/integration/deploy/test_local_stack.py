@@ -180,6 +180,8 @@ def test_a_signal_leaves_nothing_running(
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        # As a shell script starts a background job.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # noqa: PLW1509 - no threads here
     )
     with supervisor:
         assert supervisor.stdout is not None
