@@ -23,7 +23,7 @@ from deploy.sandbox.story import ActReport, Story
 TOPICS = ("fan-events.v1", "tag-changes.v1", "push-outcomes.v1", "incidents.v1")
 PROBES = 50
 PROBE_PACE_S = 0.1
-PROBE_POLL_S = 0.005
+PROBE_POLL_S = 0.02
 STEP_TIMEOUT_S = 30.0
 DRAIN_TIMEOUT_S = 30.0
 SETTLED_LOOKS = 3
@@ -123,7 +123,7 @@ class Demo:
         complaints = await story.article_comments_act(article)
         posted_at = time.time()
         self._screen.say("complaints", **complaints.facts)
-        page = await until(lambda: self._first_page(driver), "a page", STEP_TIMEOUT_S, 0.05)
+        page = await until(lambda: self._first_page(driver), "a page", STEP_TIMEOUT_S)
         self._seen.page_delays_s.append(page["at"] - posted_at)
         self._seen.page = _words(page)
         self._screen.say("page", text=self._seen.page, seconds=page["at"] - posted_at)
