@@ -8,7 +8,7 @@ balance. On Apache Kafka and the compiled store only: `make test-real`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,9 @@ LOOP_STEPS = {
 LOOP_GROUPS = {"notifier": "notifier.sender", "sentiment": "sentiment.incidents"}
 
 
+Figure = Callable[[str, object], None]
+
+
 def crash_points(service: str) -> list[str]:
     """Every named step of a service, each once, also around the acknowledgement by the log."""
     return [
@@ -88,12 +91,9 @@ async def crowd(stack: Stack) -> AsyncIterator[Crowd]:
     await living.close()
 
 
-async def check_everything(
-    stack: Stack, crowd: Crowd, record: pytest.FixtureRequest | None = None
-) -> Sceptic:
+async def check_everything(stack: Stack, crowd: Crowd, figure: Figure) -> Sceptic:
     """Wait until nothing moves any more, and compare."""
-    del record
-    await drain(stack, lambda: is_quiet(stack))
+    await drain(stack, lambda: find_waiting(stack))
     platforms = (await crowd.books())["platforms"]
     sceptic = await asyncio.to_thread(Sceptic, stack, crowd)
     sceptic.check_ingest()
@@ -101,57 +101,70 @@ async def check_everything(
     states = sceptic.check_notifier(platforms)
     sceptic.check_sentiment(platforms)
     assert states["sent"] > 0
-    print(f"events {sceptic.events}, webhooks {crowd.counts.sent}, pushes {dict(states)}")
+    figure("events", sceptic.events)
+    figure("webhook requests", crowd.counts.sent)
+    figure("pushes", dict(states))
     return sceptic
 
 
-def is_quiet(stack: Stack) -> bool:
-    """No announcement, push or page is on its way."""
+def find_waiting(stack: Stack) -> dict[str, int]:
+    """Announcements, pushes and pages that are on their way."""
     with MongoClient[dict[str, Any]](stack.mongodb_url) as client:
-        pushes = client[stack.database("notifier")]["pushes"]
-        pages = client[stack.database("sentiment")]["pages"]
-        waiting = sum(
-            client[stack.database(service)][name].count_documents(
-                {f"l.{loop}.own": {"$type": "string"}}
+
+        def count(service: str, name: str, query: dict[str, Any]) -> int:
+            return client[stack.database(service)][name].count_documents(query)
+
+        outboxes = {
+            f"outboxes of {service} {name} {loop}": count(
+                service, name, {f"l.{loop}.own": {"$type": "string"}}
             )
             for service, name, loop in (
                 ("segmenter", "fans", "segmenter"),
                 ("notifier", "pushes", "rows"),
                 ("sentiment", "incidents", "incidents"),
             )
-        )
-        return not (
-            waiting
-            or pushes.count_documents({"state": {"$in": ["planned", "calling"]}})
-            or pages.count_documents({"state": "due"})
-        )
+        }
+        busy = {"state": {"$in": ["planned", "calling"]}}
+        waiting = outboxes | {
+            "pushes": count("notifier", "pushes", busy),
+            "pages": count("sentiment", "pages", {"state": "due"}),
+        }
+    return {name: number for name, number in waiting.items() if number}
 
 
-async def test_each_service_is_killed_at_each_named_step(stack: Stack, crowd: Crowd) -> None:
+async def test_each_service_is_killed_at_each_named_step(
+    stack: Stack, crowd: Crowd, record_property: Figure
+) -> None:
     supervisors = [Supervisor(stack, name, crash_points(name)) for name in SERVICES]
     await crowd.wave()
     with supervised(supervisors):
         await crowd.complain()
+        await crowd.plan_news()
         await crowd.live(lambda: all(one.is_done for one in supervisors))
-        await check_everything(stack, crowd)
+        await check_everything(stack, crowd, record_property)
     for one in supervisors:
         assert one.missed == []
         assert reached(stack, one.name) == crash_points(one.name)
+    record_property("kills", sum(one.deaths for one in supervisors))
 
 
-async def test_all_four_are_killed_at_random_under_load(stack: Stack, crowd: Crowd) -> None:
+async def test_all_four_are_killed_at_random_under_load(
+    stack: Stack, crowd: Crowd, record_property: Figure
+) -> None:
     supervisors = [Supervisor(stack, name) for name in SERVICES]
     with supervised(supervisors):
         await crowd.wave()
         await crowd.complain()
         killing = asyncio.create_task(kill_at_random(supervisors, seconds=40, seed=11))
         await crowd.live(killing.done)
-        assert await killing >= 20
-        await check_everything(stack, crowd)
+        kills = await killing
+        assert kills >= 20
+        record_property("kills", kills)
+        await check_everything(stack, crowd, record_property)
 
 
 async def test_consumers_frozen_past_their_session_wake_up_beside_those_that_took_over(
-    stack: Stack, crowd: Crowd
+    stack: Stack, crowd: Crowd, record_property: Figure
 ) -> None:
     consumers = ("segmenter", "notifier", "sentiment")
     await crowd.complain()
@@ -171,10 +184,12 @@ async def test_consumers_frozen_past_their_session_wake_up_beside_those_that_too
     freezing = asyncio.create_task(freeze())
     await crowd.live(thawed.is_set)
     await freezing
-    await check_everything(stack, crowd)
+    await check_everything(stack, crowd, record_property)
 
 
-async def test_partitions_change_hands_in_the_middle(stack: Stack, crowd: Crowd) -> None:
+async def test_partitions_change_hands_in_the_middle(
+    stack: Stack, crowd: Crowd, record_property: Figure
+) -> None:
     consumers = ("segmenter", "notifier", "sentiment")
     moved = asyncio.Event()
 
@@ -188,16 +203,18 @@ async def test_partitions_change_hands_in_the_middle(stack: Stack, crowd: Crowd)
     moving = asyncio.create_task(rebalance())
     await crowd.live(moved.is_set, at_least=400)
     await moving
-    await check_everything(stack, crowd)
+    await check_everything(stack, crowd, record_property)
 
 
-async def test_everything_produced_twice_counts_once(stack: Stack, log: str) -> None:
+async def test_everything_produced_twice_counts_once(
+    stack: Stack, log: str, record_property: Figure
+) -> None:
     crowd = Crowd(stack, copies=2)
     try:
         await crowd.prepare()
         await crowd.complain()
         await crowd.live(lambda: True, at_least=400)
-        before = await check_everything(stack, crowd)
+        before = await check_everything(stack, crowd, record_property)
         publisher = KafkaPublisher(log, topic_prefix=stack.topic_prefix, deadline_s=20)
         await publisher.start()
         for topic in TOPICS:
@@ -205,7 +222,7 @@ async def test_everything_produced_twice_counts_once(stack: Stack, log: str) -> 
             again = [OutgoingRecord(topic, r.key, r.raw, Headers(r.headers)) for r in records]
             await publisher.publish(again)
         await publisher.stop()
-        after = await check_everything(stack, crowd)
+        after = await check_everything(stack, crowd, record_property)
         assert after.events == before.events
     finally:
         await crowd.close()

@@ -22,7 +22,8 @@ from deploy.sandbox.driver import SandboxDriver
 ACCOUNT = f"wechat:{WECHAT}"
 WANTS, ACTIVE, VISITOR = "想买", "活跃", "门店来客"
 GREETING, THANKS, NEWS = "greeting", "thanks", "news"
-TEXTS = {GREETING: "您好，新品八五折。", THANKS: "谢谢您常来看看。", NEWS: "本周新品到店。"}
+TEXTS = {GREETING: "您好，新品八五折。", THANKS: "谢谢您常来看看。"}
+MASS_CALLS = {NEWS: "message/mass/send"}
 TRIGGERS = {GREETING: WANTS, THANKS: ACTIVE}
 COMPLAINT = "吃了你家的东西全家食物中毒，上吐下泻进了医院"
 PRAISE = "好喝，包装也漂亮，下次再来"
@@ -63,8 +64,9 @@ class Crowd:
         await self._staff("ingest", "/v1/articles", body)
 
     async def plan_news(self) -> None:
-        """A mass send to everyone who came through a shop's code so far."""
-        await self._plan(NEWS, "wechat_mass_send", {"audience": {"tag": VISITOR}})
+        """A mass send of an article to everyone who came through a shop's code so far."""
+        article = {"article": "media-of-the-news"}
+        await self._plan(NEWS, "wechat_mass_send", {"audience": {"tag": VISITOR}}, article)
 
     async def complain(self) -> None:
         """Many fans complain about the same grave thing."""
@@ -122,13 +124,19 @@ class Crowd:
             (self._article, number, one.text) for number, one in zip(ids, wanted, strict=True)
         ]
 
-    async def _plan(self, name: str, channel: str, whom: dict[str, Any]) -> None:
+    async def _plan(
+        self,
+        name: str,
+        channel: str,
+        whom: dict[str, Any],
+        content: dict[str, str] | None = None,
+    ) -> None:
         campaign = {
             "id": name,
             "name": name,
             "account": ACCOUNT,
             "channel": channel,
-            "content": {"text": TEXTS[name]},
+            "content": content or {"text": TEXTS[name]},
             "promotion": False,
             **whom,
         }

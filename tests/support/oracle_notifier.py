@@ -48,14 +48,20 @@ def last_words(outcomes: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[Push, 
 
 
 def platform_pushes(
-    accepted: Sequence[Mapping[str, Any]], texts: Mapping[str, str]
+    accepted: Sequence[Mapping[str, Any]], told_by: Mapping[str, str]
 ) -> Counter[Push]:
-    """How often the platform took each push, told by the campaign's text."""
-    campaign_of = {text: campaign for campaign, text in texts.items()}
+    """How often the platform took each push.
+
+    Args:
+        accepted: calls from the platform's books.
+        told_by: by campaign, its text, or the name of the call that no other campaign makes.
+    """
+    campaign_of = {told: campaign for campaign, told in told_by.items()}
     return Counter(
-        (campaign_of[call["text"]], fan)
+        (campaign_of[told], fan)
         for call in accepted
-        if call.get("text") in campaign_of
+        for told in (call.get("text") or call["call"],)
+        if told in campaign_of
         for fan in call["fans"]
     )
 

@@ -1,0 +1,230 @@
+"""One per cent of poison on Apache Kafka: set aside with reason and origin, and nothing waits."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import MessageSizeTooLargeError
+from pydantic import SecretStr
+
+from shared.events import TOPICS
+from shared.kafka.balance import balance
+from shared.kafka.handler import Fact
+from shared.kafka.limits import MAX_IN_A_ROW
+from shared.kafka.ports import OutgoingRecord
+from shared.kafka.publisher import KafkaPublisher
+from shared.kafka.session import LogSession
+from shared.kafka.topics import create_topics
+from shared.settings import ServiceSettings
+from shared.store.client import close, connect
+from shared.store.mongo import MongoGuardedStore, MongoPartitionBooks
+from shared.testing.memory_log import record_of
+from shared.testing.silent_observer import SilentObserver
+from tests.support.counting_handler import POISON, CountingHandler, click
+from tests.support.crash_books import Raw, read_raw
+
+pytestmark = pytest.mark.real
+
+TOPIC = "fan-events.v1"
+DLQ = f"{TOPIC}.poisoned.dlq"
+GOOD = 4_000
+FANS = 100
+PACE_S = 0.1
+AT_ONCE = 50
+MOST_DELAY_S = 1.0
+START_MS = 1_700_000_000_000
+
+
+class PoisonedSettings(ServiceSettings):
+    service: ClassVar[str] = "poisoned"
+
+
+class TimingHandler(CountingHandler):
+    """Notes when each fact was durable."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.durable_at: dict[str, float] = {}
+
+    async def after(self, facts: Sequence[Fact]) -> None:
+        now = time.monotonic()
+        for fact in facts:
+            self.durable_at.setdefault(fact.id, now)
+
+
+class World:
+    """One consumer, with its log and store."""
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self.settings = settings
+        self.observer = SilentObserver()
+        self.handler = TimingHandler()
+        self.database = connect(settings.mongodb_url.get_secret_value(), settings.mongodb_database)
+        self.session = LogSession(settings, self.observer)
+        store = MongoGuardedStore(self.database, "fans", loops=["events"])
+        books = MongoPartitionBooks(self.database)
+        self.session.consume(self.handler, TOPIC, store=store, books=books)
+        self._documents = store
+
+    async def start(self) -> None:
+        await self._documents.prepare()
+        await self.session.start()
+
+    async def stop(self) -> None:
+        await self.session.stop()
+
+    async def is_balanced(self) -> bool:
+        settings = self.settings
+        found = await balance(
+            self.database,
+            bootstrap_servers=settings.kafka_bootstrap_servers,
+            topic_prefix=settings.topic_prefix,
+            epoch=settings.log_epoch,
+            service="poisoned",
+            topic=TOPIC,
+            collection="fans",
+            loop="events",
+        )
+        return found.balanced
+
+    def dead(self) -> list[Raw]:
+        topic = self.settings.topic_prefix + DLQ
+        return read_raw(self.settings.kafka_bootstrap_servers, topic)
+
+
+@pytest.fixture
+async def world(log: str, store: str, database: str, topic_prefix: str) -> AsyncIterator[World]:
+    settings = PoisonedSettings(
+        kafka_bootstrap_servers=log,
+        log_epoch="1",
+        topic_prefix=topic_prefix,
+        mongodb_url=SecretStr(store),
+        mongodb_database=database,
+        staff_tokens={},
+        accounts_file=Path("unused"),
+        session_timeout_ms=6_000,
+        rebalance_timeout_ms=6_000,
+    )
+    running = World(settings)
+    yield running
+    await close(running.database)
+
+
+async def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.05)
+
+
+async def produce_the_largest(settings: ServiceSettings) -> bytes:
+    """Produce the largest value that the topic accepts; answers it."""
+    topic = settings.topic_prefix + TOPIC
+    limit = TOPICS[TOPIC].max_message_bytes
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.kafka_bootstrap_servers, max_request_size=2 * limit
+    )
+    await producer.start()
+    try:
+        for size in range(limit - 60, 0, -1):
+            value = b"\xff" * size
+            try:
+                await producer.send_and_wait(topic, value, key=b"k")
+            except MessageSizeTooLargeError:
+                continue
+            return value
+    finally:
+        await producer.stop()
+    raise AssertionError("the topic accepts nothing")
+
+
+def poison(n: int) -> OutgoingRecord:
+    """Garbage, a wrong schema, or a record on which the rule raises, in turn."""
+    good = record_of(click(f"f{n % FANS}", at=START_MS + n, key=POISON), f"bad{n}")
+    match n % 3:
+        case 0:
+            return OutgoingRecord(TOPIC, b"k", b"\x00\xffgarbage", [("x", b"\xfe\xff")])
+        case 1:
+            return OutgoingRecord(TOPIC, good.key, b'{"fan": 3}', good.headers)
+        case _:
+            return good
+
+
+async def test_one_percent_poison_is_set_aside_and_no_good_record_is_lost_or_late(
+    world: World,
+) -> None:
+    settings = world.settings
+    await world.start()
+    publisher = KafkaPublisher(
+        settings.kafka_bootstrap_servers, topic_prefix=settings.topic_prefix, deadline_s=20
+    )
+    await publisher.start()
+    produced_at: dict[str, float] = {}
+    for first in range(0, GOOD, AT_ONCE):
+        began = time.monotonic()
+        records = [
+            record_of(click(f"f{n % FANS}", at=START_MS + n), f"e{n}")
+            for n in range(first, first + AT_ONCE)
+        ]
+        if first % (2 * AT_ONCE) == 0:
+            records.insert(AT_ONCE // 2, poison(first // (2 * AT_ONCE)))
+        await publisher.publish(records)
+        now = time.monotonic()
+        produced_at |= {f"e{n}": now for n in range(first, first + AT_ONCE)}
+        await asyncio.sleep(max(0.0, PACE_S - (time.monotonic() - began)))
+    largest = await produce_the_largest(settings)
+    await until(lambda: len(world.handler.durable_at) == GOOD)
+    await until(lambda: world.observer.dead.total() == GOOD // 100 + 1)
+    await publisher.stop()
+    await world.stop()
+    letters = [(dict(raw.headers), raw.value) for raw in world.dead()]
+    reasons = Counter(headers["dlq_reason"].decode() for headers, _ in letters)
+    assert reasons == {"invalid_envelope": 15, "invalid_event": 13, "handler_raised": 13}
+    origins = {(headers["dlq_partition"], headers["dlq_offset"]) for headers, _ in letters}
+    assert len(origins) == len(letters) == GOOD // 100 + 1
+    assert {headers["dlq_topic"].decode() for headers, _ in letters} == {TOPIC}
+    assert largest in {value for _, value in letters}
+    delays = [world.handler.durable_at[one] - at for one, at in produced_at.items()]
+    assert max(delays) <= MOST_DELAY_S
+    assert world.observer.stopped == {}
+    assert await world.is_balanced()
+
+
+async def test_a_bad_deploy_stops_its_partitions_and_a_good_one_goes_on_where_it_was(
+    world: World,
+) -> None:
+    settings = world.settings
+    await create_topics(
+        settings.kafka_bootstrap_servers,
+        topic_prefix=settings.topic_prefix,
+        consumed=[(TOPIC, settings.service)],
+    )
+    publisher = KafkaPublisher(
+        settings.kafka_bootstrap_servers, topic_prefix=settings.topic_prefix, deadline_s=20
+    )
+    await publisher.start()
+    await publisher.publish(
+        [record_of(click(f"f{n % FANS}", at=START_MS + n), f"e{n}") for n in range(2_000)]
+    )
+    await publisher.stop()
+    world.handler.poison = "menu"  # what every record has: the new rule raises on all of them
+    await world.start()
+    partitions = TOPICS[TOPIC].partitions
+    await until(lambda: len(world.observer.stopped) == partitions)
+    assert set(world.observer.stopped.values()) == {"too_many_dead_letters"}
+    assert not await world.session.flowing()
+    await world.stop()
+    dead = len(world.dead())
+    assert dead <= MAX_IN_A_ROW * partitions
+    mended = World(settings)
+    await mended.start()
+    await until(lambda: len(mended.handler.durable_at) == 2_000 - dead)
+    await mended.stop()
+    assert await mended.is_balanced()
+    await close(mended.database)
