@@ -186,9 +186,9 @@ def create_app(settings: NotifierSettings, *, http: httpx.AsyncClient | None = N
         settings,
         routes=api.routes(),
         readiness={
-            "store": _check(lambda: reachable(database)),
-            "log": _check(session.reachable),
-            "partitions": _check(session.flowing),
+            "store": lambda: reachable(database),
+            "log": session.reachable,
+            "partitions": session.flowing,
         },
         hooks=(
             Hook("store", prepare_store, lambda: close(database)),
@@ -200,14 +200,6 @@ def create_app(settings: NotifierSettings, *, http: httpx.AsyncClient | None = N
         progress={"runner": session.stuck_s},
         meter=meter,
     )
-
-
-def _check(well: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[None]]:
-    async def check() -> None:
-        if not await well():
-            raise TransientError("not reachable")
-
-    return check
 
 
 async def _until_the_store_answers(step: Callable[[], Awaitable[None]], observer: Observer) -> None:

@@ -190,9 +190,9 @@ def create_app(settings: SentimentSettings) -> Service:
         settings,
         routes=routes.routes(),
         readiness={
-            "store": _check(lambda: reachable(database)),
-            "log": _check(session.reachable),
-            "partitions": _check(session.flowing),
+            "store": lambda: reachable(database),
+            "log": session.reachable,
+            "partitions": session.flowing,
             "alert_channels": notes.check_somebody_is_reachable,
         },
         hooks=(
@@ -229,14 +229,6 @@ def _model(path: Path | None) -> SentimentModel:
 
 def _bytes(secret: SecretStr) -> bytes:
     return secret.get_secret_value().encode()
-
-
-def _check(well: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[None]]:
-    async def check() -> None:
-        if not await well():
-            raise TransientError("not reachable")
-
-    return check
 
 
 async def _until_the_store_answers(step: Callable[[], Awaitable[None]], observer: Observer) -> None:
