@@ -18,18 +18,19 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.errors import DeadLetterReason, TransientError
 from shared.events import TOPICS, dead_letter_topic
 from shared.kafka.deadletters import original
 from shared.kafka.ports import OutgoingRecord, Publisher
 from shared.kafka.publisher import KafkaPublisher
+from shared.kafka.topics import partitions_of
 
 READ_AT_ONCE = 500
 DEADLINE_S = 20.0
 QUIET_MS = 2_000
-"""The end is reached when the log has nothing for so long."""
+"""Longest wait for records that are known to be there."""
 
 
 async def replay(
@@ -59,11 +60,16 @@ async def replay(
         bootstrap_servers, topic_prefix=topic_prefix, client_id="replay", deadline_s=DEADLINE_S
     )
     counts: Counter[str] = Counter()
+    partitions = [
+        TopicPartition(topic_prefix + source, number)
+        for number in await partitions_of(bootstrap_servers, topic_prefix + source)
+    ]
+    if not partitions:
+        return counts
     await publisher.start()
     try:
         for reason in sorted(reasons or DeadLetterReason):
             consumer = AIOKafkaConsumer(
-                topic_prefix + source,
                 bootstrap_servers=bootstrap_servers,
                 group_id=f"{topic_prefix}replay.{source}.{reason}",
                 enable_auto_commit=False,
@@ -71,6 +77,7 @@ async def replay(
             )
             await consumer.start()
             try:
+                consumer.assign(partitions)
                 found = await _put_back(consumer, publisher, topic, reason, dry_run=dry_run)
             finally:
                 await consumer.stop()
@@ -84,9 +91,15 @@ async def replay(
 async def _put_back(
     consumer: AIOKafkaConsumer, publisher: Publisher, topic: str, reason: str, *, dry_run: bool
 ) -> int:
+    # What fails again comes back behind the end as it was: it waits for the next replay.
+    ends = await consumer.end_offsets(consumer.assignment())
     found = 0
-    while batches := await consumer.getmany(timeout_ms=QUIET_MS, max_records=READ_AT_ONCE):
-        for partition, records in batches.items():
+    for partition, end in ends.items():
+        while await consumer.position(partition) < end:
+            batch = await consumer.getmany(partition, timeout_ms=QUIET_MS, max_records=READ_AT_ONCE)
+            records = [r for r in batch.get(partition, []) if r.offset < end]
+            if not records:
+                break
             letters = [
                 original(topic, _outgoing(topic, record))
                 for record in records
