@@ -63,7 +63,7 @@ def subscribe(broker: KafkaBroker, runner: Runner[Any], settings: ConsumerSettin
 def make_broker(bootstrap_servers: str, *, client_id: str) -> KafkaBroker:
     """A broker that neither creates topics, nor converts payloads, nor logs by itself."""
     return KafkaBroker(
-        bootstrap_servers,
+        bootstrap_servers.split(","),  # FastStream takes one string for one server
         client_id=client_id,
         apply_types=False,
         logger=None,

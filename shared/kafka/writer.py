@@ -8,6 +8,7 @@ that this process keeps in memory. What a crash leaves is announced again by `re
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -82,12 +83,17 @@ class DocumentWriter(Generic[S]):
             self._tidying = asyncio.create_task(self._tidy_forever())
 
     async def stop(self, drain_s: float = 5.0) -> None:
-        """Wait for announcements on their way, at most `drain_s` seconds, and tidy up."""
+        """Wait for announcements on their way, at most `drain_s` seconds, and tidy; 0: neither."""
         if self._tidying is not None:
             self._tidying.cancel()
             await asyncio.gather(self._tidying, return_exceptions=True)
             self._tidying = None
         await self._announcer.stop(drain_s)
+        if not drain_s:
+            return
+        with contextlib.suppress(TransientError):  # what stays is announced again, no more
+            for _ in range(0, len(self._untidy), CLEAN_AT_ONCE):
+                await self.tidy()
 
     async def change(
         self,

@@ -194,6 +194,15 @@ async def test_an_entry_leaves_the_outbox_only_after_its_acknowledgement() -> No
     await bench.runner.stop()
 
 
+async def test_an_orderly_stop_leaves_no_acknowledged_entry_in_an_outbox() -> None:
+    bench = Bench()
+    bench.clicks(3)
+    await bench.run()
+    assert len(bench.publisher.ids(TAGS)) == 1
+    assert bench.state()["l"]["events"]["out"] == []
+    assert bench.state()["l"]["events"]["own"] is None
+
+
 async def test_offsets_are_committed_only_when_everything_before_them_is_announced() -> None:
     bench = Bench()
     bench.publisher.failures = [TransientError("log away")] * 3
