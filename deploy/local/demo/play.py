@@ -86,7 +86,7 @@ class Demo:
                 on_progress=self._progressed,
             )
             await self._fans_come(story, staff, driver)
-            await self._campaign_goes_out(staff)
+            await self._campaign_goes_out(story, staff)
             await self._crisis(story, staff, driver)
             await self._drain()
             return await self._sum_up(staff, driver)
@@ -101,20 +101,21 @@ class Demo:
         try:
             await self._act("talk", story.talk_act)
             await self._act("purchase", story.purchase_act)
-            await self._act("leave", story.leave_act)
             await probing
         finally:
             probing.cancel()
         tags = await until(self._settled_tags(staff), "tags that settle", STEP_TIMEOUT_S, 0.5)
         self._screen.say("tags", tags={name: fans for name, fans in tags.items() if fans})
 
-    async def _campaign_goes_out(self, staff: Staff) -> None:
+    async def _campaign_goes_out(self, story: Story, staff: Staff) -> None:
         for name in (plan.GREETING, plan.WEIBO_ANSWER):
             await until(self._is_sent(staff, name), f"pushes of {name} sent", STEP_TIMEOUT_S)
             await self._show(staff, name)
         await staff.plan(plan.MASS)
         await until(self._is_sent(staff, plan.NEWS), "the mass send", STEP_TIMEOUT_S)
         await self._show(staff, plan.NEWS)
+        # Only now: a push that is decided while its fan leaves is refused by the platform, rightly.
+        await self._act("leave", story.leave_act)
 
     async def _crisis(self, story: Story, staff: Staff, driver: SandboxDriver) -> None:
         article = await self._article(staff)
