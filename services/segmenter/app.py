@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 import secrets
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from services.segmenter.adapters.mongo_fans import MongoFanIndex
@@ -17,21 +14,18 @@ from services.segmenter.loops import Backlog, ClockSettings, FanClock, RulesWatc
 from services.segmenter.metrics import SegmenterMetrics
 from services.segmenter.routes import staff_routes
 from services.segmenter.settings import SegmenterSettings
-from shared.errors import TransientError
 from shared.kafka.runner import Runner
 from shared.kafka.session import LogSession
 from shared.observe.metrics import Meter
-from shared.observe.observer import Observer
 from shared.observe.runner_metrics import RunnerMetrics
-from shared.retry import RetryPolicy
 from shared.settings import SettingsError
+from shared.startup import until_it_answers
 from shared.store.client import close, connect, reachable
 from shared.store.mongo import MongoGuardedStore, MongoLeases, MongoPartitionBooks
 from shared.web.service import Hook, Service
 
 TOPIC = "fan-events.v1"
 GROUP = f"{SegmenterSettings.service}.{TOPIC}"
-START_RETRY = RetryPolicy(first_delay_s=0.2, max_delay_s=5.0)
 
 
 def create_app(settings: SegmenterSettings) -> Service:
@@ -81,8 +75,8 @@ def create_app(settings: SegmenterSettings) -> Service:
     count = TagCount(index, handler, notes, observer, group=GROUP, every_s=settings.tag_count_s)
 
     async def prepare_store() -> None:
-        await _until_the_store_answers(fans.prepare, observer)
-        await _until_the_store_answers(index.prepare, observer)
+        await until_it_answers(fans.prepare, observer, GROUP)
+        await until_it_answers(index.prepare, observer, GROUP)
 
     return Service(
         settings,
@@ -121,16 +115,3 @@ def backlog(runner: Runner[Any]) -> Backlog:
         for p in partitions
     )
     return "none" if applied else "some"
-
-
-async def _until_the_store_answers(step: Callable[[], Awaitable[None]], observer: Observer) -> None:
-    attempt = 0
-    while True:
-        try:
-            await step()
-        except TransientError as error:
-            attempt += 1
-            observer.failure(GROUP, "start", error)
-            await asyncio.sleep(START_RETRY.delay_s(attempt, random.random()))
-        else:
-            return
