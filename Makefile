@@ -65,7 +65,7 @@ test-real: venv ## integration and e2e tests on Apache Kafka and the compiled st
 check: venv ## format, lint, types, layers, generated documents in step
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy deploy services shared tests
+	$(BIN)/mypy bench deploy services shared tests
 	$(BIN)/lint-imports
 	$(BIN)/python -m deploy.local.docs --check
 
@@ -91,7 +91,9 @@ lock: ## resolve the dependencies anew and write the lock files
 	$(call make-venv,$(LOCK_VENV))
 	@$(LOCK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv
 	$(LOCK_VENV)/bin/$(LOCK) --upgrade --extra local --extra dev -o requirements.lock pyproject.toml
-	$(LOCK_VENV)/bin/$(LOCK) --upgrade --extra train -o requirements-train.lock pyproject.toml
+	$(LOCK_VENV)/bin/$(LOCK) --upgrade -c requirements.lock -o deploy/requirements.lock pyproject.toml
+	$(LOCK_VENV)/bin/$(LOCK) --upgrade -c requirements.lock --extra train -o requirements-train.lock \
+		pyproject.toml
 
 .PHONY: clean
 clean: ## remove what was generated; the cache of real parts stays

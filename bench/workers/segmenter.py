@@ -18,6 +18,7 @@ from typing import ClassVar
 import uvloop
 from pydantic import SecretStr
 
+from services.segmenter.adapters.mongo_fans import MongoFanIndex
 from services.segmenter.adapters.rules_file import RulesOnDisk
 from services.segmenter.handlers import TagHandler
 from services.segmenter.metrics import SegmenterMetrics
@@ -72,6 +73,7 @@ async def main(bootstrap: str, prefix: str, events: int, run: str, store: list[s
         database = connect(store[0], store[1])
         documents = MongoGuardedStore(database, handler.collection, loops=[handler.loop])
         await documents.prepare()
+        await MongoFanIndex(database, handler.collection).prepare()
         books = MongoPartitionBooks(database)
     else:
         documents, books = MemoryGuardedStore(copying=False), MemoryPartitionBooks()

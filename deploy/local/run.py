@@ -20,7 +20,8 @@ from typing import Any
 from deploy.local.brand import SHOP, WECHAT, WEIBO
 from deploy.local.parts.embedded_log import REPOSITORY
 from deploy.local.parts.errors import PartError
-from deploy.local.stack import Kind, Stack, stop_on_signals
+from deploy.local.signals import stop_on_signals
+from deploy.local.stack import Kind, Stack
 
 FOLDER = REPOSITORY / "var" / "run"
 LOOK_EVERY_S = 1.0

@@ -6,20 +6,17 @@ readiness, kills and restarts single services, and leaves nothing running, howev
 
 from __future__ import annotations
 
-import http.client
 import os
 import secrets
 import shutil
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from deploy.local.application import Application, start_all
 from deploy.local.audit import Account, audit
 from deploy.local.brand import Brand
 from deploy.local.environment import service_environment
@@ -28,12 +25,10 @@ from deploy.local.parts.kafka import KafkaCluster
 from deploy.local.parts.ports import HOST, free_port, retry_on_taken_port
 from deploy.local.parts.process import Process
 from deploy.local.parts.store import CompiledStore, EmbeddedStore
+from deploy.local.signals import deaf_to_interrupts
 
 SERVICES = ("ingest", "segmenter", "notifier", "sentiment")
-READY_TIMEOUT_S = 60.0
-PROBE_TIMEOUT_S = 2.0
 STOP_GRACE_S = 15.0
-HTTP_OK = 200
 # What must not leak from the caller's shell into the stack, or the same command would do other
 # things on another machine.
 FOREIGN_PREFIXES = (
@@ -49,31 +44,6 @@ ESCALATION: Mapping[str, Any] = {
 
 Kind = Literal["embedded", "real"]
 Command = Callable[[str], Sequence[str]]
-
-
-@dataclass(slots=True)
-class Application:
-    """The sandbox, or one process of a service.
-
-    Attributes:
-        name: `sandbox`, `ingest`, …; a further process of a service is called `ingest-2`.
-        process: the child process.
-        url: its base URL.
-        ready_path: where it tells whether it is ready.
-    """
-
-    name: str
-    process: Process
-    url: str
-    ready_path: str = "/readyz"
-
-    def is_ready(self) -> bool:
-        """Whether it answers that it is ready.
-
-        Raises:
-            OSError: it does not answer at all.
-        """
-        return _status(self.url, self.ready_path) == HTTP_OK
 
 
 @dataclass
@@ -170,7 +140,7 @@ class Stack:
 
     def stop(self) -> None:
         """Stop everything: the services and the sandbox together, then the store and the log."""
-        with _deaf_to_interrupts():
+        with deaf_to_interrupts():
             running = [one.process for one in self.applications.values()]
             for process in running:
                 process.terminate()
@@ -197,9 +167,8 @@ class Stack:
         """
         application = self.applications[name]
         application.process.stop()
-        port = int(application.url.rpartition(":")[2])
-        self.applications[name] = self._service(name, port, environment or {})
-        self._start_and_wait([self.applications[name]])
+        self.applications[name] = self._service(name, application.port, environment or {})
+        self._start([self.applications[name]])
 
     def respawn_service(self, name: str, *, environment: Mapping[str, str] | None = None) -> None:
         """Start a service again on its old port, killing what is left of it; does not wait.
@@ -221,7 +190,7 @@ class Stack:
             number += 1
         instance = f"{name}-{number}"
         self.applications[instance] = self._service(instance, free_port(), environment or {})
-        self._start_and_wait([self.applications[instance]])
+        self._start([self.applications[instance]])
         return instance
 
     def _start_parts(self) -> None:
@@ -264,12 +233,7 @@ class Stack:
         }
         for name in self.services:
             self.applications[name] = self._service(name, ports[name], {})
-        try:
-            self._start_and_wait(list(self.applications.values()))
-        except BaseException:
-            for application in self.applications.values():
-                application.process.kill()
-            raise
+        self._start(list(self.applications.values()))
 
     def _service(self, name: str, port: int, extra: Mapping[str, str]) -> Application:
         service = name.partition("-")[0]
@@ -292,46 +256,12 @@ class Stack:
         process = Process(name, argv, self.logs, env=environment, cwd=REPOSITORY)
         return Application(name, process, f"http://{HOST}:{port}")
 
-    def _start_and_wait(self, applications: Sequence[Application]) -> None:
-        for application in applications:
-            self.report(application.name)
-            application.process.start()
-        for application in applications:
-            application.process.wait_until(application.is_ready, READY_TIMEOUT_S)
+    def _start(self, applications: Sequence[Application]) -> None:
+        self.report(", ".join(application.name for application in applications))
+        start_all(applications)
 
     def _tails(self) -> str:
         return "\n".join(one.process.log_tail() for one in self.applications.values())
-
-
-@contextmanager
-def stop_on_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the program the way Ctrl-C does: through every ``finally``."""
-
-    def interrupt(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    numbers = (signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, interrupt) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Ignore signals meanwhile: a second Ctrl-C must not leave half of the stack running."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may set handlers, and only it is interrupted
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _inherited_environment() -> dict[str, str]:
@@ -339,15 +269,3 @@ def _inherited_environment() -> dict[str, str]:
         name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_PREFIXES)
     }
     return inherited | {"NO_PROXY": f"{HOST},localhost", "PYTHONUNBUFFERED": "1"}
-
-
-def _status(url: str, path: str) -> int:
-    host = url.removeprefix("http://")
-    connection = http.client.HTTPConnection(host, timeout=PROBE_TIMEOUT_S)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status
-    except http.client.HTTPException as error:
-        raise OSError(str(error)) from error
-    finally:
-        connection.close()

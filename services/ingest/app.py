@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -36,7 +36,6 @@ from services.ingest.metrics import IngestMetrics
 from services.ingest.ports import Observer
 from services.ingest.routes import Webhooks, article_routes
 from services.ingest.settings import IngestSettings
-from shared.errors import TransientError
 from shared.kafka.ports import Publisher
 from shared.kafka.session import LogSession
 from shared.observe.metrics import Meter
@@ -106,10 +105,11 @@ def create_app(settings: IngestSettings, environment: Mapping[str, str] = os.env
             accounts, publisher=session.publisher, observer=metrics, nonces=settings.nonce_bindings
         ),
         readiness={
-            "kafka": _well(session.reachable),
-            "partitions": _well(session.flowing),
-            "store": _well(lambda: store_client.reachable(database)),
+            "log": session.reachable,
+            "partitions": session.flowing,
+            "store": lambda: store_client.reachable(database),
         },
+        dispensable=frozenset({"store", "partitions"}),  # webhooks need the log alone
         hooks=[
             Hook("platforms", stop=http.aclose),
             Hook("store", stop=lambda: store_client.close(database)),
@@ -187,13 +187,3 @@ def _comments_of(account: WeChatAccount, http: httpx.AsyncClient) -> WeChatComme
             clock=time.monotonic,
         )
     )
-
-
-def _well(check: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[None]]:
-    """A readiness check out of one that answers yes or no."""
-
-    async def raise_unless_well() -> None:
-        if not await check():
-            raise TransientError("it does not answer")
-
-    return raise_unless_well

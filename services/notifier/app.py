@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import httpx
@@ -33,22 +32,19 @@ from services.notifier.metrics import GROUP, SendingMetrics
 from services.notifier.routes import StaffApi
 from services.notifier.senders import Senders, find_accounts
 from services.notifier.settings import NotifierSettings
-from shared.errors import TransientError
 from shared.kafka.handler import Documents
 from shared.kafka.session import LogSession
 from shared.kafka.writer import DocumentWriter
 from shared.observe.metrics import Meter
-from shared.observe.observer import Observer
 from shared.observe.runner_metrics import RunnerMetrics
 from shared.platforms.accounts import AccountsFileError, load_accounts
-from shared.retry import RetryPolicy
 from shared.settings import SettingsError
+from shared.startup import until_it_answers
 from shared.store.client import close, connect, reachable
 from shared.store.mongo import MongoGuardedStore, MongoLeases, MongoPartitionBooks
 from shared.web.service import Hook, Service
 
 TOPICS = ("fan-events.v1", "tag-changes.v1", "incidents.v1")
-START_RETRY = RetryPolicy(first_delay_s=0.2, max_delay_s=5.0)
 
 S = TypeVar("S")
 
@@ -173,8 +169,8 @@ def create_app(settings: NotifierSettings, *, http: httpx.AsyncClient | None = N
 
     async def prepare_store() -> None:
         for store in stores.values():
-            await _until_the_store_answers(store.prepare, session.observer)
-        await _until_the_store_answers(lambda: prepare_indexes(database), session.observer)
+            await until_it_answers(store.prepare, session.observer, GROUP)
+        await until_it_answers(lambda: prepare_indexes(database), session.observer, GROUP)
 
     tasks: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
         "planner": planner.run,
@@ -186,9 +182,9 @@ def create_app(settings: NotifierSettings, *, http: httpx.AsyncClient | None = N
         settings,
         routes=api.routes(),
         readiness={
-            "store": _check(lambda: reachable(database)),
-            "log": _check(session.reachable),
-            "partitions": _check(session.flowing),
+            "store": lambda: reachable(database),
+            "log": session.reachable,
+            "partitions": session.flowing,
         },
         hooks=(
             Hook("store", prepare_store, lambda: close(database)),
@@ -200,24 +196,3 @@ def create_app(settings: NotifierSettings, *, http: httpx.AsyncClient | None = N
         progress={"runner": session.stuck_s},
         meter=meter,
     )
-
-
-def _check(well: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[None]]:
-    async def check() -> None:
-        if not await well():
-            raise TransientError("not reachable")
-
-    return check
-
-
-async def _until_the_store_answers(step: Callable[[], Awaitable[None]], observer: Observer) -> None:
-    attempt = 0
-    while True:
-        try:
-            await step()
-        except TransientError as error:
-            attempt += 1
-            observer.failure(GROUP, "start", error)
-            await asyncio.sleep(START_RETRY.delay_s(attempt, random.random()))
-        else:
-            return

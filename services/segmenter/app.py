@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 import secrets
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from services.segmenter.adapters.mongo_fans import MongoFanIndex
@@ -17,21 +14,18 @@ from services.segmenter.loops import Backlog, ClockSettings, FanClock, RulesWatc
 from services.segmenter.metrics import SegmenterMetrics
 from services.segmenter.routes import staff_routes
 from services.segmenter.settings import SegmenterSettings
-from shared.errors import TransientError
 from shared.kafka.runner import Runner
 from shared.kafka.session import LogSession
 from shared.observe.metrics import Meter
-from shared.observe.observer import Observer
 from shared.observe.runner_metrics import RunnerMetrics
-from shared.retry import RetryPolicy
 from shared.settings import SettingsError
+from shared.startup import until_it_answers
 from shared.store.client import close, connect, reachable
 from shared.store.mongo import MongoGuardedStore, MongoLeases, MongoPartitionBooks
 from shared.web.service import Hook, Service
 
 TOPIC = "fan-events.v1"
 GROUP = f"{SegmenterSettings.service}.{TOPIC}"
-START_RETRY = RetryPolicy(first_delay_s=0.2, max_delay_s=5.0)
 
 
 def create_app(settings: SegmenterSettings) -> Service:
@@ -54,7 +48,7 @@ def create_app(settings: SegmenterSettings) -> Service:
         settings.mongodb_database,
         driver=settings.store_driver,
     )
-    handler = TagHandler(book, notes)
+    handler = TagHandler(book, notes, now_ms)
     fans = MongoGuardedStore(database, handler.collection, loops=[handler.loop])
     index = MongoFanIndex(database, handler.collection)
     session = LogSession(settings, observer)
@@ -81,16 +75,16 @@ def create_app(settings: SegmenterSettings) -> Service:
     count = TagCount(index, handler, notes, observer, group=GROUP, every_s=settings.tag_count_s)
 
     async def prepare_store() -> None:
-        await _until_the_store_answers(fans.prepare, observer)
-        await _until_the_store_answers(index.prepare, observer)
+        await until_it_answers(fans.prepare, observer, GROUP)
+        await until_it_answers(index.prepare, observer, GROUP)
 
     return Service(
         settings,
         routes=staff_routes(index, handler, now_ms),
         readiness={
-            "store": _check(lambda: reachable(database)),
-            "log": _check(session.reachable),
-            "partitions": _check(session.flowing),
+            "store": lambda: reachable(database),
+            "log": session.reachable,
+            "partitions": session.flowing,
         },
         hooks=(
             Hook("store", prepare_store, lambda: close(database)),
@@ -121,24 +115,3 @@ def backlog(runner: Runner[Any]) -> Backlog:
         for p in partitions
     )
     return "none" if applied else "some"
-
-
-def _check(well: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[None]]:
-    async def check() -> None:
-        if not await well():
-            raise TransientError("not reachable")
-
-    return check
-
-
-async def _until_the_store_answers(step: Callable[[], Awaitable[None]], observer: Observer) -> None:
-    attempt = 0
-    while True:
-        try:
-            await step()
-        except TransientError as error:
-            attempt += 1
-            observer.failure(GROUP, "start", error)
-            await asyncio.sleep(START_RETRY.delay_s(attempt, random.random()))
-        else:
-            return

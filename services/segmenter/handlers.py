@@ -6,10 +6,10 @@ exact type: pydantic's `isinstance` costs as much as a rule.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
-from services.segmenter.domain.fan import Fan
+from services.segmenter.domain.fan import NEVER, Fan
 from services.segmenter.domain.record import dump_fan, load_fan
 from services.segmenter.domain.rulebook import RuleBook
 from services.segmenter.domain.tagging import advance, apply_event
@@ -29,6 +29,10 @@ from shared.events import (
 )
 from shared.kafka.handler import Announcement, Change, Decision, Fact
 
+MAX_AHEAD_MS = 600_000
+"""How far an event's time may lie ahead of ours. One from further on counts as of that instant: a
+shop's wrong clock must not end all tags of a fan and keep new ones away for as long."""
+
 
 class TagHandler:
     """Implements `shared.kafka.handler.Handler` for `fan-events.v1`.
@@ -36,6 +40,7 @@ class TagHandler:
     Args:
         book: the rules in force; `use` replaces them while the service runs.
         notes: is told of tag changes.
+        now: milliseconds since the epoch, against wrong clocks; None trusts every event's time.
     """
 
     collection: ClassVar[str] = "fans"
@@ -53,9 +58,13 @@ class TagHandler:
         }
     )
 
-    def __init__(self, book: RuleBook, notes: TagNotes) -> None:
+    def __init__(
+        self, book: RuleBook, notes: TagNotes, now: Callable[[], int] | None = None
+    ) -> None:
         self.book = book
         self._notes = notes
+        self._now = now
+        self._latest = NEVER
 
     def use(self, book: RuleBook) -> None:
         """Decide by another rule book from now on."""
@@ -76,6 +85,8 @@ class TagHandler:
     def decide(self, state: Fan, fact: Fact) -> Decision[Fan]:
         """The fan after an event."""
         event = cast("FanEvent", fact.event)  # all of `types` have its fields
+        if event.occurred_at > self._latest:
+            event = event.model_copy(update={"occurred_at": self._latest})
         who = (event.platform, event.account, event.fan)
         fan, changes = apply_event(self.book, state, who, event, fact.id)
         if not changes:
@@ -95,7 +106,9 @@ class TagHandler:
         return Change(fan, tuple(_announced(change) for change in changes))
 
     async def before(self, facts: Sequence[Fact]) -> None:
-        """Nothing to prepare."""
+        """Note how far ahead an event of this batch may be."""
+        if self._now is not None:
+            self._latest = self._now() + MAX_AHEAD_MS
 
     async def after(self, facts: Sequence[Fact]) -> None:
         """Nothing to follow up."""

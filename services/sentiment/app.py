@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import random
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,15 +34,13 @@ from services.sentiment.metrics import GROUP, SentimentMetrics
 from services.sentiment.ports import SentimentModel
 from services.sentiment.routes import LINK_PREFIX, IncidentRoutes
 from services.sentiment.settings import SentimentSettings
-from shared.errors import TransientError
 from shared.kafka.handler import Documents
 from shared.kafka.session import LogSession
 from shared.kafka.writer import DocumentWriter
 from shared.observe.metrics import Meter
-from shared.observe.observer import Observer
 from shared.observe.runner_metrics import RunnerMetrics
-from shared.retry import RetryPolicy
 from shared.settings import SettingsError, exit_on_bad_settings, load_settings
+from shared.startup import until_it_answers
 from shared.store.client import close, connect, reachable
 from shared.store.mongo import MongoGuardedStore, MongoLeases, MongoPartitionBooks
 from shared.web.service import Hook, Service
@@ -53,7 +49,6 @@ TOPIC = "fan-events.v1"
 CHANNEL_TIMEOUT_S = 5.0
 HOUR_MS = 3_600_000
 S = TypeVar("S")
-START_RETRY = RetryPolicy(first_delay_s=0.2, max_delay_s=5.0)
 
 
 def create_app(settings: SentimentSettings) -> Service:
@@ -180,7 +175,7 @@ def create_app(settings: SentimentSettings) -> Service:
 
     async def prepare_store() -> None:
         for step in (book.prepare, rows.prepare, *(store.prepare for store in stores.values())):
-            await _until_the_store_answers(step, session.observer)
+            await until_it_answers(step, session.observer, GROUP)
 
     async def stop_incidents() -> None:
         await incidents.stop()
@@ -190,9 +185,9 @@ def create_app(settings: SentimentSettings) -> Service:
         settings,
         routes=routes.routes(),
         readiness={
-            "store": _check(lambda: reachable(database)),
-            "log": _check(session.reachable),
-            "partitions": _check(session.flowing),
+            "store": lambda: reachable(database),
+            "log": session.reachable,
+            "partitions": session.flowing,
             "alert_channels": notes.check_somebody_is_reachable,
         },
         hooks=(
@@ -229,24 +224,3 @@ def _model(path: Path | None) -> SentimentModel:
 
 def _bytes(secret: SecretStr) -> bytes:
     return secret.get_secret_value().encode()
-
-
-def _check(well: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[None]]:
-    async def check() -> None:
-        if not await well():
-            raise TransientError("not reachable")
-
-    return check
-
-
-async def _until_the_store_answers(step: Callable[[], Awaitable[None]], observer: Observer) -> None:
-    attempt = 0
-    while True:
-        try:
-            await step()
-        except TransientError as error:
-            attempt += 1
-            observer.failure(GROUP, "start", error)
-            await asyncio.sleep(START_RETRY.delay_s(attempt, random.random()))
-        else:
-            return

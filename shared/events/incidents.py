@@ -18,7 +18,7 @@ class IncidentEvent(AccountEvent):
     subject: Identifier
     """What the incident is about, e.g. food_safety or general."""
     severity: Annotated[int, Field(ge=0, le=3)]
-    """0 unpleasant, 1 watch, 2 a human should look soon, 3 someone may be hurt."""
+    """0 no hazard, 1 watch, 2 a human should look soon, 3 someone may be hurt."""
     number: Annotated[int, Field(ge=1)]
     """The incident's running number; a higher one knows more."""
     pause_promotions: bool

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 
 from shared.events import dead_letter_topic
+from shared.kafka.topics import partitions_of
 from shared.store.client import Database
 from shared.store.mongo import transient
 
@@ -113,21 +113,11 @@ async def _ends(
     return {tp.partition: end for tp, end in (await consumer.end_offsets(wanted)).items()}
 
 
-async def _partitions(bootstrap_servers: str, topic: str) -> list[int]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
-    await admin.start()
-    try:
-        found = await admin.describe_topics([topic])
-    finally:
-        await admin.close()
-    return [p["partition"] for t in found if not t["error_code"] for p in t["partitions"]]
-
-
 async def _dead_origins(
     consumer: AIOKafkaConsumer, bootstrap_servers: str, topic: str
 ) -> set[tuple[bytes, bytes]]:
     wanted = [
-        TopicPartition(topic, number) for number in await _partitions(bootstrap_servers, topic)
+        TopicPartition(topic, number) for number in await partitions_of(bootstrap_servers, topic)
     ]
     if not wanted:
         return set()

@@ -3,8 +3,9 @@
     python -m shared.kafka.replay fan-events.v1 segmenter [--reason handler_raised] [--dry-run]
 
 What is put back has a new offset and its old `ce_id`: a consumer that has applied it meanwhile
-drops it as a duplicate. Progress is committed in the group `replay.<dead-letter topic>` after the
-log acknowledged, so a replay that breaks off goes on where it was.
+drops it as a duplicate. Progress is kept for each reason, in the group
+`replay.<dead-letter topic>.<reason>`, after the log acknowledged: a replay that breaks off goes on
+where it was, and one reason's replay leaves the others for later.
 """
 
 from __future__ import annotations
@@ -17,18 +18,19 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.errors import DeadLetterReason, TransientError
 from shared.events import TOPICS, dead_letter_topic
 from shared.kafka.deadletters import original
-from shared.kafka.ports import OutgoingRecord
+from shared.kafka.ports import OutgoingRecord, Publisher
 from shared.kafka.publisher import KafkaPublisher
+from shared.kafka.topics import partitions_of
 
 READ_AT_ONCE = 500
 DEADLINE_S = 20.0
 QUIET_MS = 2_000
-"""The end is reached when the log has nothing for so long."""
+"""Longest wait for records that are known to be there."""
 
 
 async def replay(
@@ -47,42 +49,67 @@ async def replay(
         topic: where the dead letters came from.
         service: whose dead letters.
         topic_prefix: of the deployment.
-        reasons: only these; empty for all. The others are passed over, and stay in the topic.
+        reasons: only these; empty for all.
         dry_run: only count; nothing is produced or committed.
 
     Raises:
         TransientError: the log did not take a record; call again.
     """
     source = dead_letter_topic(topic, service)
-    counts: Counter[str] = Counter()
     publisher = KafkaPublisher(
         bootstrap_servers, topic_prefix=topic_prefix, client_id="replay", deadline_s=DEADLINE_S
     )
-    consumer = AIOKafkaConsumer(
-        topic_prefix + source,
-        bootstrap_servers=bootstrap_servers,
-        group_id=f"{topic_prefix}replay.{source}",
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-    )
+    counts: Counter[str] = Counter()
+    partitions = [
+        TopicPartition(topic_prefix + source, number)
+        for number in await partitions_of(bootstrap_servers, topic_prefix + source)
+    ]
+    if not partitions:
+        return counts
     await publisher.start()
-    await consumer.start()
     try:
-        while batches := await consumer.getmany(timeout_ms=QUIET_MS, max_records=READ_AT_ONCE):
-            for partition, records in batches.items():
-                letters: list[OutgoingRecord] = []
-                for record in records:
-                    reason = dict(record.headers).get("dlq_reason", b"").decode()
-                    if not reasons or reason in reasons:
-                        counts[reason] += 1
-                        letters.append(original(topic, _outgoing(source, record)))
-                if not dry_run:
-                    await publisher.publish(letters)
-                    await consumer.commit({partition: records[-1].offset + 1})
+        for reason in sorted(reasons or DeadLetterReason):
+            consumer = AIOKafkaConsumer(
+                bootstrap_servers=bootstrap_servers,
+                group_id=f"{topic_prefix}replay.{source}.{reason}",
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+            )
+            await consumer.start()
+            try:
+                consumer.assign(partitions)
+                found = await _put_back(consumer, publisher, topic, reason, dry_run=dry_run)
+            finally:
+                await consumer.stop()
+            if found:
+                counts[str(reason)] = found
     finally:
-        await consumer.stop()
         await publisher.stop()
     return counts
+
+
+async def _put_back(
+    consumer: AIOKafkaConsumer, publisher: Publisher, topic: str, reason: str, *, dry_run: bool
+) -> int:
+    # What fails again comes back behind the end as it was: it waits for the next replay.
+    ends = await consumer.end_offsets(consumer.assignment())
+    found = 0
+    for partition, end in ends.items():
+        while await consumer.position(partition) < end:
+            batch = await consumer.getmany(partition, timeout_ms=QUIET_MS, max_records=READ_AT_ONCE)
+            records = [r for r in batch.get(partition, []) if r.offset < end]
+            if not records:
+                break
+            letters = [
+                original(topic, _outgoing(topic, record))
+                for record in records
+                if dict(record.headers).get("dlq_reason") == reason.encode()
+            ]
+            found += len(letters)
+            if not dry_run:
+                await publisher.publish(letters)
+                await consumer.commit({partition: records[-1].offset + 1})
+    return found
 
 
 def _outgoing(topic: str, record: Any) -> OutgoingRecord:

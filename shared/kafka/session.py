@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
 
 from aiokafka.errors import KafkaError
@@ -18,9 +18,11 @@ from shared.kafka.topics import create_topics
 from shared.kafka.writer import CACHED_DOCUMENTS
 from shared.observe.observer import Observer
 from shared.settings import ServiceSettings
+from shared.startup import until_it_answers
 from shared.store.ports import GuardedStore, PartitionBooks
 
-START_RETRY_S = 1.0
+LEAVE_S = 5.0
+"""Longest wait for a group to take our leave; a log that is away must not hold up a stop."""
 GC_THRESHOLDS = (100_000, 50, 100)
 """Batches make and drop many small objects around a large cache: with the default thresholds the
 collector takes half of a consumer's time (measured: 55 against 27 µs an event)."""
@@ -106,7 +108,11 @@ class LogSession:
     async def stop(self) -> None:
         """Finish what is on its way, commit, leave, disconnect; also after a half-done start."""
         await asyncio.gather(*(runner.stop() for runner in self.runners))
-        await self._broker.stop()
+        try:
+            async with asyncio.timeout(LEAVE_S):
+                await self._broker.stop()
+        except TimeoutError as error:  # the group finds out by itself, after the session timeout
+            self._observer.failure(self._settings.service, "leave", error)
         await self.publisher.stop()
 
     async def reachable(self) -> bool:
@@ -131,12 +137,11 @@ class LogSession:
                 consumed=[(runner.topic, settings.service) for runner in self.runners],
             )
 
-    async def _until_the_log_answers(self, step: Callable[[], Any]) -> None:
-        while True:
+    async def _until_the_log_answers(self, step: Callable[[], Awaitable[object]]) -> None:
+        async def attempt() -> None:
             try:
                 await step()
-            except (TransientError, KafkaError, OSError) as error:
-                self._observer.failure(self._settings.service, "start", error)
-                await asyncio.sleep(START_RETRY_S)
-            else:
-                return
+            except (KafkaError, OSError) as error:
+                raise TransientError("the log does not answer") from error
+
+        await until_it_answers(attempt, self._observer, self._settings.service)

@@ -69,3 +69,14 @@ async def create_topics(
         error_type = for_code(code)
         if code and error_type is not TopicAlreadyExistsError:
             raise TransientError(f"topic {name} can't be created: {error_type.__name__}")
+
+
+async def partitions_of(bootstrap_servers: str, topic: str) -> list[int]:
+    """The numbers of a topic's partitions, with its prefix; none where the topic is missing."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        found = await admin.describe_topics([topic])
+    finally:
+        await admin.close()
+    return [p["partition"] for t in found if not t["error_code"] for p in t["partitions"]]

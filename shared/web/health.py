@@ -39,11 +39,24 @@ class Phase(StrEnum):
 
 
 class Health:
-    """Answers /livez, /readyz and /metrics."""
+    """Answers /livez, /readyz and /metrics.
 
-    def __init__(self, checks: Mapping[str, Check], meter: Meter) -> None:
+    Args:
+        checks: by the dependency's name.
+        meter: makes the gauge of what is up.
+        dispensable: dependencies without which the service can still do its main work: they are
+            named when they are missing, and it stays ready.
+    """
+
+    def __init__(
+        self,
+        checks: Mapping[str, Check],
+        meter: Meter,
+        dispensable: frozenset[str] = frozenset(),
+    ) -> None:
         self.phase = Phase.RUNNING
         self._checks = dict(checks)
+        self._dispensable = dispensable
         self._meter = meter
         self._up = meter.gauge(DEPENDENCY_UP)
         for name in self._checks:
@@ -70,7 +83,7 @@ class Health:
         """The status and the body of /readyz."""
         found = await self._look()
         missing = sorted(name for name, state in found.items() if state != WELL)
-        ready = self.phase is Phase.RUNNING and not missing
+        ready = self.phase is Phase.RUNNING and self._dispensable.issuperset(missing)
         told: dict[str, object] = {
             "status": "ready" if ready else "not_ready",
             "phase": self.phase.value,

@@ -66,6 +66,7 @@ class Service:
         routes: starlette routes; those under /v1 are `shared.web.auth.StaffRoute`s.
         raw_routes: the hot path: raw ASGI applications by first path segment ("/wechat").
         readiness: a check for each dependency; /readyz names those that fail.
+        dispensable: the dependencies without which it is ready all the same.
         hooks: its parts, in the order of their start.
         tasks: background work by name, begun after the hooks. Each must last as long as the
             service: if one ends or raises, the process logs that and stops with code 1.
@@ -81,6 +82,7 @@ class Service:
         routes: Sequence[BaseRoute] = (),
         raw_routes: Mapping[str, ASGIApp] | None = None,
         readiness: Mapping[str, Check] | None = None,
+        dispensable: frozenset[str] = frozenset(),
         hooks: Sequence[Hook] = (),
         tasks: Mapping[str, Callable[[], Coroutine[Any, Any, object]]] | None = None,
         progress: Mapping[str, Progress] | None = None,
@@ -90,7 +92,7 @@ class Service:
         self.name = settings.service
         self.settings = settings
         self.meter = meter or Meter()
-        self.health = Health(readiness or {}, self.meter)
+        self.health = Health(readiness or {}, self.meter, dispensable)
         self.port: int | None = None
         """Where it listens, once it does."""
         self._limits = limits or Limits.of(settings)

@@ -221,6 +221,7 @@ async def test_a_wave_of_complaints_pages_escalates_and_is_acknowledged_by_its_l
         assert "食物中毒" in content
 
         await until(lambda: pagers.accepted("pagerduty"))
+        await until(lambda: len(pagers.accepted("wecom")) > 1)
         escalated = pagers.accepted("wecom")[1]["message"]
         assert escalated["text"]["mentioned_list"] == ["@all"]
         (alert,) = pagers.world.alerts[ROUTING_KEY].by_key.values()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -21,27 +23,31 @@ from deploy.local.demo.texts import TEXTS
 from deploy.local.parts.embedded_log import REPOSITORY
 from deploy.local.parts.errors import PartError
 from deploy.local.run import only_one
-from deploy.local.stack import Kind, Stack, stop_on_signals
+from deploy.local.signals import stop_on_signals
+from deploy.local.stack import Kind, Stack
 
 FOLDER = REPOSITORY / "var" / "demo"
 # Calendar-bound sends are held within two minutes of Shanghai's midnight, and the story has some.
 BEFORE_MIDNIGHT, AFTER_MIDNIGHT = timedelta(minutes=5), timedelta(minutes=2, seconds=10)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; the exit status is 0 only if everything expected happened."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.local.demo", description=__doc__)
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="for the summary and the logs")
+    folder: Path = parser.parse_args(arguments).folder
     language: Language = "en" if os.environ.get("DEMO_LANG", "zh").startswith("en") else "zh"
     kind: Kind = "real" if os.environ.get("FAN_PARTS") == "real" else "embedded"
     words, console, terminal = TEXTS[language], Console(highlight=False), Terminal(language)
     console.print(f"[bold]{words['title']}[/bold]")
     try:
-        with stop_on_signals(), only_one(FOLDER):
+        with stop_on_signals(), only_one(folder):
             pause_s = seconds_to_wait(datetime.now(SHANGHAI))
             if pause_s:
                 terminal.say("midnight", seconds=pause_s)
                 time.sleep(pause_s)
             with Stack(
-                FOLDER / "stack",
+                folder / "stack",
                 kind=kind,
                 environment={**plan.ENVIRONMENT, "FAN_LANGUAGE": language},
                 incidents=plan.INCIDENTS,
@@ -56,7 +62,7 @@ def main() -> int:
     except (PartError, NotInTimeError, RuntimeError, OSError) as error:
         terminal.failed(error)
         return 1
-    return _conclude(summary, terminal)
+    return _conclude(summary, terminal, folder)
 
 
 def seconds_to_wait(now: datetime) -> int:
@@ -68,9 +74,9 @@ def seconds_to_wait(now: datetime) -> int:
     return 0
 
 
-def _conclude(summary: Summary, terminal: Terminal) -> int:
+def _conclude(summary: Summary, terminal: Terminal, folder: Path) -> int:
     found = problems(summary)
-    _write(FOLDER / "summary.json", {**summary.as_json(), "problems": found})
+    _write(folder / "summary.json", {**summary.as_json(), "problems": found})
     terminal.account(summary, found)
     return 1 if found else 0
 

@@ -23,7 +23,7 @@ from deploy.sandbox.story import ActReport, Story
 TOPICS = ("fan-events.v1", "tag-changes.v1", "push-outcomes.v1", "incidents.v1")
 PROBES = 50
 PROBE_PACE_S = 0.1
-PROBE_POLL_S = 0.005
+PROBE_POLL_S = 0.02
 STEP_TIMEOUT_S = 30.0
 DRAIN_TIMEOUT_S = 30.0
 SETTLED_LOOKS = 3
@@ -86,7 +86,7 @@ class Demo:
                 on_progress=self._progressed,
             )
             await self._fans_come(story, staff, driver)
-            await self._campaign_goes_out(staff)
+            await self._campaign_goes_out(story, staff)
             await self._crisis(story, staff, driver)
             await self._drain()
             return await self._sum_up(staff, driver)
@@ -101,20 +101,21 @@ class Demo:
         try:
             await self._act("talk", story.talk_act)
             await self._act("purchase", story.purchase_act)
-            await self._act("leave", story.leave_act)
             await probing
         finally:
             probing.cancel()
         tags = await until(self._settled_tags(staff), "tags that settle", STEP_TIMEOUT_S, 0.5)
         self._screen.say("tags", tags={name: fans for name, fans in tags.items() if fans})
 
-    async def _campaign_goes_out(self, staff: Staff) -> None:
+    async def _campaign_goes_out(self, story: Story, staff: Staff) -> None:
         for name in (plan.GREETING, plan.WEIBO_ANSWER):
             await until(self._is_sent(staff, name), f"pushes of {name} sent", STEP_TIMEOUT_S)
             await self._show(staff, name)
         await staff.plan(plan.MASS)
         await until(self._is_sent(staff, plan.NEWS), "the mass send", STEP_TIMEOUT_S)
         await self._show(staff, plan.NEWS)
+        # Only now: a push that is decided while its fan leaves is refused by the platform, rightly.
+        await self._act("leave", story.leave_act)
 
     async def _crisis(self, story: Story, staff: Staff, driver: SandboxDriver) -> None:
         article = await self._article(staff)
@@ -123,7 +124,7 @@ class Demo:
         complaints = await story.article_comments_act(article)
         posted_at = time.time()
         self._screen.say("complaints", **complaints.facts)
-        page = await until(lambda: self._first_page(driver), "a page", STEP_TIMEOUT_S, 0.05)
+        page = await until(lambda: self._first_page(driver), "a page", STEP_TIMEOUT_S)
         self._seen.page_delays_s.append(page["at"] - posted_at)
         self._seen.page = _words(page)
         self._screen.say("page", text=self._seen.page, seconds=page["at"] - posted_at)

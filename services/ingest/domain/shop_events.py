@@ -26,6 +26,8 @@ from shared.events.envelope import parse_time
 from shared.platforms.fields import BodyError, Fields, read_json
 
 PURCHASE_TYPES: Final = frozenset({"order.paid", "purchase.made", "purchase"})
+FUTURE_S = 300
+"""A post may tell of the past, but not of what happens so many seconds after it was signed."""
 _MS: Final = 1000
 
 OwnIds = Mapping[tuple[str, str], str]
@@ -70,8 +72,11 @@ def understand_shop(
         if account is None:
             return Refusal.WRONG_RECEIVER
         stamp = fields.get("timestamp") or ""
+        occurred_at = parse_time(str(stamp)) if stamp else signed_at * _MS
+        if occurred_at > (signed_at + FUTURE_S) * _MS:
+            return Refusal.MALFORMED
         head: dict[str, Any] = {
-            "occurred_at": parse_time(str(stamp)) if stamp else signed_at * _MS,
+            "occurred_at": occurred_at,
             "platform": about.platform,
             "account": account,
             "fan": about.fan,

@@ -91,6 +91,8 @@ def apply_event(facts: FanFacts, event: Event) -> FanFacts:
     known = replace(facts, seen_at=max(facts.seen_at, at))
     if isinstance(event, FanUnfollowed):
         return known if at < facts.following_at else _forget(known, at)
+    if isinstance(event, OtherReceived) and event.authenticated_by == "standard_webhooks":
+        return known  # a shop's word, whatever it is called, is no act on the platform
     known = prefer(known, _preference_in(event), at)
     act = act_of(event)
     if act is None and not isinstance(event, LinkViewed):

@@ -6,7 +6,7 @@ When a pause ends, the pushes that it held are looked at again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from services.notifier.domain.account import Account, apply_incident
 from services.notifier.domain.pushes import Push, wake
@@ -21,6 +21,10 @@ from shared.events import (
     IncidentResolved,
 )
 from shared.kafka.handler import Change, Decision, Fact
+
+WAKE_ROUNDS: Final = 20
+"""Where another incident still pauses, the sender holds again what is woken; the rest is looked at
+within a minute anyway."""
 
 
 class IncidentsHandler(IncidentDocuments):
@@ -55,7 +59,10 @@ class IncidentsHandler(IncidentDocuments):
             if isinstance(fact.event, IncidentEvent) and not fact.event.pause_promotions
         }
         for account in sorted(freed):
-            while held := await self._queries.held_for(account, "promotions_paused"):
+            for _ in range(WAKE_ROUNDS):
+                held = await self._queries.held_for(account, "promotions_paused")
+                if not held:
+                    break
                 await self._rows.change(held, _wake, announced=False)
 
 

@@ -63,7 +63,7 @@ class _Incidents(_Strict):
         60,
     )
     least_people: _LeastPeople = _LeastPeople()
-    false_alarms_a_month: _Positive = 0.1
+    false_alarms_a_month: _Positive = 0.5
     severe_false_alarms_a_month: _Positive = 1.0
     horizon_hours: Annotated[float, Field(gt=0, le=24)] = 6.0
     quiet_minutes: _Positive = 30.0

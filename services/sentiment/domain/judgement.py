@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.sentiment.domain.comments import SEVERE, NegativeComment
+from services.sentiment.domain.subjects import SUBJECTS
 from services.sentiment.domain.usual import (
     HOUR_MS,
     MINUTE_MS,
@@ -45,8 +46,8 @@ class Thresholds:
     windows_ms: tuple[int, ...] = (MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS, HOUR_MS)
     least_people: Mapping[int, int] = field(default_factory=lambda: {0: 8, 2: 4, 3: 3})
     """Different people below which nothing is an incident, by severity."""
-    false_alarms_a_month: float = 0.1
-    """How often chance alone may open an incident, in each stream and window."""
+    false_alarms_a_month: float = 0.5
+    """How often chance alone may open an incident of an account, over all subjects and windows."""
     severe_false_alarms_a_month: float = 1.0
     horizon_ms: int = 6 * HOUR_MS
     """How far back comments are looked at, by event time."""
@@ -70,8 +71,8 @@ class Reason:
     expected: float
     """Usual number of people in such a window."""
     source: Source
-    weeks: int
-    """Weeks of history behind the expectation, for `hour_of_week`."""
+    times: int
+    """How often this hour was seen before, for `hour_of_week` and `hour_of_day`."""
     crossed_at: int
     """Event time of the comment that first reached the limit, ms."""
     copied_people: int
@@ -213,9 +214,10 @@ def _judge_new(
         severe = level >= SEVERE
         name = stream_name(subject, severe=severe)
         expected = _expecter(name, volume, yardstick, severe=severe)
-        false_alarms = (
+        a_month = (
             thresholds.severe_false_alarms_a_month if severe else thresholds.false_alarms_a_month
         )
+        false_alarms = a_month / (len(SUBJECTS) * len(thresholds.windows_ms))
 
         def limit(
             window: Window,
@@ -245,7 +247,7 @@ def _judge_new(
             limit=bound,
             expected=round(people, 3),
             source=expectation.source,
-            weeks=expectation.weeks,
+            times=expectation.times,
             crossed_at=crossed_at,
             copied_people=_copied(counted[worst.first : worst.last + 1], worst.people),
             late=now - crossed_at > thresholds.late_after_ms,
@@ -264,18 +266,24 @@ def _expecter(
     """What is usual in a window: by the time, or by the volume of comments if that is more."""
     by_hour: dict[int, Expectation] = {}
 
-    def expected(window: Window) -> tuple[float, Expectation]:
-        hour = window.end // HOUR_MS
-        expectation = by_hour.get(hour)
-        if expectation is None:
-            expectation = by_hour[hour] = expect(
-                yardstick.usual, yardstick.prior, name, window.end, severe=severe
+    def usual_in(hour: int) -> Expectation:
+        if hour not in by_hour:
+            by_hour[hour] = expect(
+                yardstick.usual, yardstick.prior, name, hour * HOUR_MS, severe=severe
             )
-        people = expectation.per_hour * window.width / HOUR_MS
+        return by_hour[hour]
+
+    def expected(window: Window) -> tuple[float, Expectation]:
+        start = window.end - window.width
+        people = 0.0  # a window may lie across hours that are not alike
+        for hour in range(start // HOUR_MS, window.end // HOUR_MS + 1):
+            overlap = min(window.end, (hour + 1) * HOUR_MS) - max(start, hour * HOUR_MS)
+            people += usual_in(hour).per_hour * overlap / HOUR_MS
+        expectation = usual_in(window.end // HOUR_MS)
         if not severe:
             # A busy article brings more of everything; what is grave is grave in any crowd.
             share = min(expectation.share, 0.5)
-            calm = volume.between(window.end - window.width, window.end)
+            calm = volume.between(start, window.end)
             people = max(people, calm * share / (1 - share))
         return people, expectation
 

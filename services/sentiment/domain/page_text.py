@@ -194,13 +194,16 @@ def basis(incident: Incident, prior: Prior, language: Language) -> str:
     if language == "zh":
         return {
             "prior": f"暂无历史数据：按配置的先验判断（通常每小时 {per_hour:g} 人）。",
-            "average": "历史不足三周：与近期平均水平相比。",
-            "hour_of_week": f"与过去 {reason.weeks} 周的同一时段相比。",
+            "average": "历史不足三天：与近期平均水平相比。",
+            "hour_of_day": f"历史不足三周：与此前 {reason.times} 天的同一时段相比。",
+            "hour_of_week": f"与此前 {reason.times} 周的同一时段相比。",
         }[reason.source]
     return {
         "prior": f"No history yet: configured prior of {per_hour:g} people an hour.",
-        "average": "Less than three weeks of history: compared with the recent average.",
-        "hour_of_week": f"Compared with this hour of the week over {reason.weeks} weeks.",
+        "average": "Less than three days of history: compared with the recent average.",
+        "hour_of_day": f"Less than three weeks of history: compared with this hour of the day"
+        f" over {reason.times} days.",
+        "hour_of_week": f"Compared with this hour of the week over {reason.times} weeks.",
     }[reason.source]
 
 

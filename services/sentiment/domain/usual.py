@@ -1,9 +1,11 @@
 """The usual: how many people complain in an hour like this one, and how many are too many.
 
 History is an exponentially weighted mean for each hour of the week (Asia/Shanghai) and stream,
-folded once an hour. Counts of people are burstier than Poisson, so the limit comes from a negative
-binomial with the stream's own dispersion. Until there is history a configured prior stands in,
-and the expectation says so. Pure.
+folded once an hour. While it is young, the same hour of all days counts, before that the mean over
+all hours, and in the first day a configured prior (unless the account is plainly busier than
+that); the expectation says which. Counts of people
+are burstier than Poisson, so the limit comes from a negative binomial with the stream's own
+dispersion. Pure.
 """
 
 from __future__ import annotations
@@ -24,11 +26,17 @@ SLOT_WEIGHT = 0.3
 AVERAGE_WEIGHT = 1 / SLOTS
 """Weight of the newest hour in the mean over all hours."""
 MIN_SLOT_WEEKS = 3
-MIN_AVERAGE_HOURS = 48
+MIN_DAYS = 3
+MIN_AVERAGE_HOURS = 24
+MIN_HOURS = 3
+"""From then on an account that is busier than the prior is measured by its own average."""
+YOUNG_CAP = 3
+"""While history is young its limits are, too: a count is folded in up to so many times it."""
+HOURS_A_DAY = 24
 LEAST_PEOPLE_PER_HOUR = 0.02
 MAX_DISPERSION = 10.0
 
-Source = Literal["hour_of_week", "average", "prior"]
+Source = Literal["hour_of_week", "hour_of_day", "average", "prior"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +88,8 @@ class Expectation:
     share: float
     """Usual share of negative comments among all."""
     source: Source
-    weeks: int = 0
+    times: int = 0
+    """How often this hour, of the week or of the day, was seen before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,25 +115,24 @@ def hour_of_week(at: int) -> int:
 def expect(usual: Usual, prior: Prior, stream: str, at: int, *, severe: bool) -> Expectation:
     """What is usual in this stream at this time."""
     prior_dispersion = prior.severe_dispersion if severe else prior.dispersion
-    if usual.hours < MIN_AVERAGE_HOURS:
+    prior_mean = prior.severe_people_per_hour if severe else prior.people_per_hour
+    average = usual.streams.get(stream, Stream()).average
+    busier = usual.hours >= MIN_HOURS and average > prior_mean
+    if usual.hours < MIN_AVERAGE_HOURS and not busier:
         return Expectation(
-            per_hour=prior.severe_people_per_hour if severe else prior.people_per_hour,
+            per_hour=prior_mean,
             dispersion=prior_dispersion,
             share=prior.negative_share,
             source="prior",
         )
     history = usual.streams.get(stream, Stream())
-    slot = hour_of_week(at)
-    weeks = usual.weeks[slot]
-    known = weeks >= MIN_SLOT_WEEKS
-    mean = history.slots[slot] if known else history.average
-    dispersion = history.dispersion if usual.hours >= SLOTS else prior_dispersion
+    source, mean, times = _mean(usual, history, hour_of_week(at))
     return Expectation(
         per_hour=max(mean, LEAST_PEOPLE_PER_HOUR),
-        dispersion=min(max(dispersion, prior_dispersion), MAX_DISPERSION),
+        dispersion=min(max(history.dispersion, prior_dispersion), MAX_DISPERSION),
         share=usual.negative_share,
-        source="hour_of_week" if known else "average",
-        weeks=weeks,
+        source=source,
+        times=times,
     )
 
 
@@ -192,6 +200,18 @@ def fold_hour(usual: Usual, prior: Prior, hour: int, counts: HourCounts) -> Usua
     )
 
 
+def _mean(usual: Usual, history: Stream, slot: int) -> tuple[Source, float, int]:
+    """Where the mean comes from, the mean, and how often the hour was seen."""
+    if usual.weeks[slot] >= MIN_SLOT_WEEKS:
+        return "hour_of_week", history.slots[slot], usual.weeks[slot]
+    same_hour = range(slot % HOURS_A_DAY, SLOTS, HOURS_A_DAY)
+    days = sum(usual.weeks[one] for one in same_hour)
+    if days >= MIN_DAYS:
+        total = sum(usual.weeks[one] * history.slots[one] for one in same_hour)
+        return "hour_of_day", total / days, days
+    return "average", history.average, 0
+
+
 def _fold_stream(usual: Usual, prior: Prior, hour: int, name: str, people: int) -> Stream:
     history = usual.streams.get(name, Stream())
     slot = hour_of_week(hour)
@@ -199,7 +219,13 @@ def _fold_stream(usual: Usual, prior: Prior, hour: int, name: str, people: int) 
     average_weight = max(AVERAGE_WEIGHT, 1 / (usual.hours + 1))
     expectation = expect(usual, prior, name, hour, severe=name.endswith("_severe"))
     limit = too_many(expectation.per_hour, expectation.dispersion, HOUR_MS / MONTH_MS)
-    count = min(people, limit)
+    match expectation.source:
+        case "prior":
+            count = people  # nothing is known that could call it unusual
+        case "hour_of_week":
+            count = min(people, limit)
+        case _:
+            count = min(people, YOUNG_CAP * limit)
     surprise = (count - expectation.per_hour) ** 2 / max(expectation.per_hour, 0.1)
     slots = list(history.slots)
     slots[slot] += slot_weight * (count - slots[slot])
@@ -207,7 +233,7 @@ def _fold_stream(usual: Usual, prior: Prior, hour: int, name: str, people: int) 
         history,
         slots=tuple(slots),
         average=history.average + average_weight * (count - history.average),
-        dispersion=history.dispersion + AVERAGE_WEIGHT * (surprise - history.dispersion),
+        dispersion=history.dispersion + average_weight * (surprise - history.dispersion),
     )
 
 

@@ -93,8 +93,16 @@ def write_time(moment: datetime) -> str:
 
 
 def build_text_data(text: str) -> str:
-    """Return the `data` of a text reply: JSON, then URL-encoded as UTF-8."""
-    return quote(json.dumps({"text": text}, ensure_ascii=False, separators=(",", ":")), safe="")
+    """Return the `data` of a text: JSON. On the wire it is URL-encoded once, as UTF-8.
+
+    In a form the form's own encoding does that; in the JSON of a passive reply, `quote_data`.
+    """
+    return json.dumps({"text": text}, ensure_ascii=False, separators=(",", ":"))
+
+
+def quote_data(data: str) -> str:
+    """Return the `data` of a passive reply, URL-encoded."""
+    return quote(data, safe="")
 
 
 def build_push(fields: Mapping[str, Any]) -> bytes:

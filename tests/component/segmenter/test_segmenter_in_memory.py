@@ -215,6 +215,27 @@ async def test_an_examination_while_the_log_has_records_left_lets_no_time_pass()
     assert len(bench.announced()) == 1
 
 
+async def test_an_examination_does_not_give_again_what_had_run_out() -> None:
+    bench = Bench()
+    await bench.feed([_says("退款"), _says("你好", 60_000)])
+    bench.handler.use(parse_rules(RULES_TEXT + "  - {tag: new, kind: keywords, any_of: [新]}", "t"))
+    bench.backlog = "some"
+    assert await bench.tick() == 1
+    assert bench.tags() == set()
+    assert len(bench.announced()) == 2
+
+
+async def test_a_wrong_clock_ahead_of_ours_does_not_spoil_the_fan() -> None:
+    bench = Bench()
+    bench.handler = TagHandler(BOOK, bench.notes, lambda: START)
+    year = 365 * 86_400_000
+    await bench.feed([_says("退款"), _says("你好", year), _says("退款", 2_000)])
+    assert bench.store.documents[KEY]["clock"] == START + 600_000
+    bench.handler = TagHandler(BOOK, bench.notes, lambda: START + 700_000)
+    await bench.feed([_says("退款", 700_000)])
+    assert bench.tags() == {"refund"}
+
+
 async def test_a_process_without_partitions_leaves_the_clock_to_others() -> None:
     bench = Bench()
     await bench.feed([_says("退款")])

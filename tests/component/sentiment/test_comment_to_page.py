@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from services.sentiment.domain.incidents import acknowledge, resolve, resume_promotions
+from services.sentiment.domain.page_text import PageMessage
 from services.sentiment.domain.pages import Outcome
 from services.sentiment.domain.usual import HOUR_MS
 from shared.errors import TransientError
@@ -269,6 +271,42 @@ async def test_another_process_does_not_page_until_the_lease_has_run_out() -> No
     assert len(world.channels["robot"].accepted) == 1
 
 
+async def test_a_channel_gets_the_pages_of_an_incident_one_at_a_time() -> None:
+    world = World()
+    robot = world.channels["robot"]
+    robot.answers = [Outcome("throttled", "429", 61.0)]
+    process = world.process()
+    complaints(world)
+    await process.work()
+    world.wait(62)  # now the first page is due again, and so is the next step's
+    at_work, most = 0, 0
+    accept = robot.send
+
+    async def slow(message: PageMessage) -> Outcome:
+        nonlocal at_work, most
+        at_work += 1
+        most = max(most, at_work)
+        await asyncio.sleep(0)
+        at_work -= 1
+        return await accept(message)
+
+    robot.send = slow  # type: ignore[method-assign]  # watched
+    await process.work(rounds=3)
+    assert most == 1
+    assert [page.step for page in robot.accepted] == [0, 1]
+
+
+async def test_a_row_that_another_process_made_is_left_as_it_is() -> None:
+    world = World()
+    process = world.process()
+    complaints(world)
+    await process.work()
+    before = world.rows.all()
+    assert [row.state for row in before] == ["sent"]
+    await process.pager._make_rows([row.wanted for row in before])
+    assert world.rows.all() == before
+
+
 async def test_two_processes_that_judge_at_once_open_one_incident() -> None:
     world = World()
     first, second = world.process(), world.process()
@@ -294,7 +332,7 @@ async def test_history_is_folded_once_and_then_the_page_names_it() -> None:
     assert usual["folded_upto"] == NOON // HOUR_MS * HOUR_MS
     complaints(world)
     await process.work()
-    assert world.incidents[0].reason.source == "average"
+    assert world.incidents[0].reason.source == "hour_of_day"
 
 
 async def test_a_fan_who_leaves_takes_the_words_along() -> None:

@@ -338,6 +338,17 @@ async def test_readiness_names_what_is_missing_and_recovers(
         assert up("fan_dependency_up", {"dependency": "store"}) == 1
 
 
+async def test_a_dispensable_dependency_is_named_and_the_service_stays_ready() -> None:
+    async def away() -> bool:
+        return False
+
+    service = service_with(readiness={"store": away}, dispensable=frozenset({"store"}))
+    async with client_of(service) as client:
+        answer = await client.get("/readyz")
+        assert answer.status_code == 200
+        assert answer.json()["missing"] == ["store"]
+
+
 async def test_many_probes_look_at_a_dependency_once() -> None:
     looks: list[int] = []
 

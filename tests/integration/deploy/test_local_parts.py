@@ -76,12 +76,12 @@ def test_acknowledged_writes_survive_the_death_of_the_store(
         with MongoClient[dict[str, object]](url) as client:
             concern = WriteConcern(w="majority", j=True)
             fans = client.get_database("fans", write_concern=concern).get_collection("fans")
-            for number in range(200):
+            for number in range(50):
                 fans.insert_one({"_id": number})
             part.process.kill()
         assert part.start() == url
         with MongoClient[dict[str, object]](url) as client:
-            assert client["fans"]["fans"].count_documents({}) == 200
+            assert client["fans"]["fans"].count_documents({}) == 50
     finally:
         part.stop()
 

@@ -26,7 +26,8 @@ DEADLINE_S = 60.0
 RUNS_A_STACK = f"""
 import sys, time
 from pathlib import Path
-from deploy.local.stack import Stack, stop_on_signals
+from deploy.local.signals import stop_on_signals
+from deploy.local.stack import Stack
 with stop_on_signals():
     with Stack(Path(sys.argv[1]), command=lambda name: [sys.executable, {FAKE!r}, name]):
         print("ready", flush=True)
@@ -179,6 +180,8 @@ def test_a_signal_leaves_nothing_running(
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        # As a shell script starts a background job.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # noqa: PLW1509 - no threads here
     )
     with supervisor:
         assert supervisor.stdout is not None

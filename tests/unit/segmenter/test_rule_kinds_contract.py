@@ -14,7 +14,7 @@ from services.segmenter.domain import rules
 from services.segmenter.domain.fan import Fan
 from services.segmenter.domain.rulebook import RuleBook
 from services.segmenter.domain.rules import RULE_KINDS, RuleSpec
-from services.segmenter.domain.tagging import apply_event
+from services.segmenter.domain.tagging import advance, apply_event
 from shared.events import Event, FanFollowed, LinkViewed, MenuClicked, MessageReceived
 from tests.support.fan_histories import START, WHO
 
@@ -90,6 +90,25 @@ def test_for_ends_the_tag_that_long_after_it_was_earned(kind: str) -> None:
     book = RuleBook([_spec(kind, **{"for": "10s"})])
     fan, _ = apply_event(book, Fan(), ("wechat", "gh_1", "o"), EXAMPLES[kind][2], "id")
     assert fan.tags["t"].until == START + 10_000
+
+
+@pytest.mark.parametrize("kind", RULE_KINDS)
+def test_a_late_event_never_brings_the_end_nearer(kind: str) -> None:
+    book = RuleBook([_spec(kind, **{"for": "10s"})])
+    earning = EXAMPLES[kind][2]
+    late = earning.model_copy(update={"occurred_at": START - 5_000})
+    fan, _ = apply_event(book, Fan(), ("wechat", "gh_1", "o"), earning, "id")
+    fan, _ = apply_event(book, fan, ("wechat", "gh_1", "o"), late, "id2")
+    assert fan.tags["t"].until == START + 10_000
+
+
+@pytest.mark.parametrize("kind", RULE_KINDS)
+def test_what_a_removed_rule_remembered_is_forgotten(kind: str) -> None:
+    book = RuleBook([_spec(kind)])
+    fan, _ = apply_event(book, Fan(), ("wechat", "gh_1", "o"), EXAMPLES[kind][2], "id")
+    moved = advance(RuleBook([]), fan, ("wechat", "gh_1", "o"), START)
+    assert moved is not None
+    assert (moved[0].memory, moved[0].tags) == ({}, {})
 
 
 @pytest.mark.parametrize("kind", RULE_KINDS)

@@ -12,8 +12,9 @@ from services.segmenter.domain.fan import NEVER, Fan
 from services.segmenter.domain.record import dump_fan, load_fan
 from services.segmenter.domain.rules_file import parse_rules
 from services.segmenter.domain.tagging import advance, apply_event, expiry_cause
-from shared.events import Event, FanUnfollowed, TagEvent
-from tests.support.fan_histories import KEY, RULES_TEXT, histories
+from shared.events import Event, FanUnfollowed, MessageReceived, TagAssigned, TagEvent
+from tests.support.fan_histories import KEY, RULES_TEXT, START, histories
+from tests.support.fan_histories import WHO as WHO_SAYS
 from tests.support.oracle_segmenter import expected_changes, expected_tags
 
 BOOK = parse_rules(RULES_TEXT, "tags.yaml")
@@ -24,14 +25,26 @@ Change = tuple[str, str, str, int, tuple[str, ...], int, str]
 
 
 def _run(
-    history: Sequence[Event], *, ticks: Iterable[int] = (), stored_at: Iterable[int] = ()
+    history: Sequence[Event],
+    *,
+    ticks: Iterable[int] = (),
+    stored_at: Iterable[int] = (),
+    early: bool = False,
 ) -> tuple[Fan, list[TagEvent]]:
-    """Apply a history, with clock ticks that come in time and reloads from the store."""
+    """Apply a history, with clock ticks and reloads from the store.
+
+    Args:
+        history: one fan's events.
+        ticks: instants at which the clock looks; before the first event that is not earlier.
+        stored_at: indexes of events after which the state is written and read back.
+        early: every tick but the last comes one event too early, as if that event were late.
+    """
     fan, changes = Fan(), []
     waiting = sorted(ticks)
     reloads = set(stored_at)
     for index, event in enumerate(history):
-        while waiting and waiting[0] <= max(fan.clock, event.occurred_at):
+        soon = history[min(index + early, len(history) - 1)].occurred_at
+        while waiting and waiting[0] <= max(fan.clock, event.occurred_at, soon):
             if (moved := advance(BOOK, fan, WHO, waiting.pop(0))) is not None:
                 fan = moved[0]
                 changes += moved[1]
@@ -88,6 +101,34 @@ def test_clock_ticks_between_events_change_neither_tags_nor_announcements(
 ) -> None:
     ticks = [history[0].occurred_at + offset for offset in offsets]
     assert _run(history, ticks=ticks) == _run(history)
+
+
+@given(histories(), st.lists(st.integers(0, 300_000), max_size=20))
+@settings(max_examples=200, deadline=None)
+def test_with_late_events_and_ticks_no_instant_of_expiry_is_announced_twice(
+    history: list[Event], offsets: list[int]
+) -> None:
+    fan, changes = _run(history, ticks=[START + offset for offset in offsets], early=True)
+    causes = [change.cause for change in changes if change.because == "time"]
+    assert len(causes) == len(set(causes))
+    assert [change.number for change in changes] == list(range(1, fan.number + 1))
+    held: set[str] = set()
+    for change in changes:
+        held = held | {change.tag} if isinstance(change, TagAssigned) else held - {change.tag}
+        assert set(change.tags) == held
+    assert set(fan.tags) == held
+
+
+def test_a_late_event_does_not_give_again_what_the_clock_has_ended() -> None:
+    def says(at: int) -> MessageReceived:
+        who = WHO_SAYS | {"occurred_at": START + at}
+        return MessageReceived(message_type="text", text="退款", **who)
+
+    fan, _ = apply_event(BOOK, Fan(), WHO, says(0), "a")
+    moved = advance(BOOK, fan, WHO, START + 60_000)
+    assert moved is not None
+    fan, changes = apply_event(BOOK, moved[0], WHO, says(-1_000), "b")
+    assert (dict(fan.tags), changes) == ({}, [])
 
 
 @given(histories())

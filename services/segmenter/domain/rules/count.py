@@ -143,7 +143,7 @@ class CountRule:
         if self._for is not None:
             newest = kept[-1][0] + self._width - 1
             if self._window_end(kept) > newest:
-                earned = max(earned, newest)
+                earned = newest  # the newest only ever moves on
         fan.remember(self.memory_key, (earned, kept))
         return True
 

@@ -84,7 +84,7 @@ def incident(**changes: Any) -> Incident:
             limit=3,
             expected=0.004,
             source="prior",
-            weeks=0,
+            times=0,
             crossed_at=NOON,
             copied_people=0,
             late=False,

@@ -143,7 +143,7 @@ def test_every_subject_has_a_name_in_every_language(language: Language) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("action", ["trigger", "acknowledge", "resolve"])
-@pytest.mark.parametrize("source", ["prior", "average", "hour_of_week"])
+@pytest.mark.parametrize("source", ["prior", "average", "hour_of_day", "hour_of_week"])
 def test_a_page_has_words_for_everything_that_may_happen(
     language: Language, action: str, source: str
 ) -> None:
@@ -153,7 +153,7 @@ def test_a_page_has_words_for_everything_that_may_happen(
         reason=replace(
             one.reason,
             source=source,  # type: ignore[arg-type]  # every value of the Literal
-            weeks=4,
+            times=4,
             copied_people=7,
             late=True,
         ),
@@ -183,6 +183,16 @@ def test_fans_words_can_neither_mention_nor_link_in_a_chat(words: str) -> None:
     safe = harmless(words)
     assert not set("<>[]`*#@") & set(safe)
     assert "://" not in safe
+    page = page_text(
+        incident(),
+        action="trigger",
+        step=0,
+        samples=[words],
+        link="l",
+        prior=PRIOR,
+        language="zh",
+    )
+    assert page.samples == (safe,)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -48,12 +48,32 @@ def test_without_history_the_prior_stands_in_and_is_named() -> None:
     assert (expected.source, expected.per_hour) == ("prior", PRIOR.people_per_hour)
 
 
-def test_after_two_days_the_average_counts_and_after_three_weeks_the_hour_of_the_week() -> None:
-    two_days = expect(folded(48, 4), PRIOR, "service", NOON, severe=False)
-    weeks = expect(folded(SLOTS * 3, 4), PRIOR, "service", NOON, severe=False)
-    assert (two_days.source, weeks.source, weeks.weeks) == ("average", "hour_of_week", 3)
-    assert two_days.per_hour == pytest.approx(4)
-    assert weeks.per_hour == pytest.approx(4)
+@pytest.mark.parametrize(
+    ("hours", "people", "source"),
+    [
+        (2, 9, "prior"),
+        (3, 9, "average"),  # plainly busier than the prior
+        (23, 1, "prior"),
+        (24, 1, "average"),
+        (24 * 3, 4, "hour_of_day"),
+        (SLOTS * 3, 4, "hour_of_week"),
+    ],
+)
+def test_the_older_the_history_the_finer_the_usual(hours: int, people: int, source: str) -> None:
+    expected = expect(folded(hours, people), PRIOR, "service", NOON, severe=False)
+    assert expected.source == source
+    assert expected.per_hour == pytest.approx(2.0 if source == "prior" else people)
+
+
+def test_each_hour_of_the_day_has_a_usual_of_its_own() -> None:
+    usual = Usual()
+    for number in range(24 * 4):
+        at = START + number * HOUR_MS
+        people = 20 if hour_of_week(at) % 24 == 12 else 1
+        usual = fold_hour(usual, PRIOR, at, HourCounts({"service": people}, people, 100))
+    noon = expect(usual, PRIOR, "service", NOON, severe=False)
+    night = expect(usual, PRIOR, "service", NOON + 14 * HOUR_MS, severe=False)
+    assert (noon.per_hour, night.per_hour) == (20, 1)
 
 
 def test_an_hour_is_folded_in_once() -> None:

@@ -194,4 +194,4 @@ def test_a_written_time_is_read_back_to_the_second(moment: datetime) -> None:
 
 def test_the_published_reply_data_is_url_encoded_json() -> None:
     published = "%7B%22text%22%3A%22%E4%B8%AD%E6%96%87%E6%B6%88%E6%81%AF%22%7D"
-    assert weibo.build_text_data("中文消息") == published
+    assert weibo.quote_data(weibo.build_text_data("中文消息")) == published

@@ -11,7 +11,7 @@ from shared.errors import TransientError
 from shared.events import FanFollowed, MessageReceived
 from shared.events.envelope import from_headers
 from shared.web.limits import Limits
-from tests.component.services.ingest.edge import STAFF_TOKEN, VIEWER_TOKEN, Edge
+from tests.component.ingest.edge import STAFF_TOKEN, VIEWER_TOKEN, Edge
 from tests.support.platform_pushes import (
     GH,
     NOW,

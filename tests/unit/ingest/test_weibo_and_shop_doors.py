@@ -180,6 +180,7 @@ def test_another_type_is_kept_with_its_fields() -> None:
         ({}, Refusal.MALFORMED),
         ({**ORDER, "timestamp": "soon"}, Refusal.MALFORMED),
         ({**ORDER, "timestamp": "2025-11-25T00:00:00"}, Refusal.MALFORMED),
+        ({**ORDER, "timestamp": "2999-01-01T00:00:00Z"}, Refusal.MALFORMED),
         ({**ORDER, "type": ""}, Refusal.MALFORMED),
         ({**ORDER, "data": {**ORDER["data"], "fan": ""}}, Refusal.MALFORMED),  # type: ignore[dict-item]
         ({**ORDER, "data": {**ORDER["data"], "amount_minor": -1}}, Refusal.MALFORMED),  # type: ignore[dict-item]

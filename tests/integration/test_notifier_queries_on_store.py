@@ -1,0 +1,173 @@
+"""The notifier's questions to the store: the real one answers as the fake does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, Literal
+
+import pytest
+
+from services.notifier.adapters.mongo_queries import (
+    MongoCampaignQueries,
+    MongoFanQueries,
+    MongoPushQueries,
+    MongoWaveQueries,
+    prepare_indexes,
+)
+from services.notifier.domain import records
+from services.notifier.domain.campaigns import Campaign, Content, ContentKind, Repeat
+from services.notifier.domain.fan import Fan, FanTags
+from services.notifier.domain.pushes import Push, PushState
+from services.notifier.domain.wave_record import WaveRecord
+from shared.store.client import close, connect
+from shared.store.mongo import MongoGuardedStore
+from shared.store.ports import GuardedWrite
+from shared.testing.memory_store import MemoryGuardedStore
+from tests.support.notifier_fakes import (
+    MemoryCampaignQueries,
+    MemoryFanQueries,
+    MemoryPushQueries,
+    MemoryWaveQueries,
+)
+
+ACCOUNT = "wechat:brand"
+CHANNELS = ("wechat_customer_message", "wechat_mass_send")
+CONTENT = Content(ContentKind.TEXT, "你好")
+
+
+def rows() -> list[Push]:
+    return [
+        Push(
+            id=f"p{number:03}",
+            campaign=f"c{number % 3}",
+            account=ACCOUNT if number % 5 else "weibo:brand",
+            fan=f"{ACCOUNT}:f{number % 7}",
+            occurrence="once",
+            channel=CHANNELS[number % 2],
+            cause="x",
+            cause_at=0,
+            created_at=1_000 + number,
+            state=list(PushState)[number % 7],
+            reason=f"reason{number % 2}",
+            not_before=number % 4 * 10,
+            look_at=number % 6 * 100,
+            waits_for_fan=number % 3 == 0,
+            called_at=number,
+            attempt=f"a{number % 4}",
+        )
+        for number in range(150)
+    ]
+
+
+def campaigns() -> list[Campaign]:
+    return [
+        Campaign(
+            id=f"c{number}",
+            name="n",
+            account=ACCOUNT,
+            channel=CHANNELS[0],
+            content=CONTENT,
+            promotion=True,
+            not_before=0,
+            expires=1_000 + number % 2,
+            repeat=Repeat.DAY,
+            created_at=1,
+            audience_tag="vip" if number % 2 else None,
+            trigger_tag=None if number % 2 else f"t{number % 4}",
+            cancelled=number % 5 == 0,
+        )
+        for number in range(20)
+    ]
+
+
+def waves() -> list[WaveRecord]:
+    return [
+        WaveRecord(f"w{n}", f"c{n % 2}", ACCOUNT, 2, 9 - n, 9, "accepted", "", "m", "a")
+        for n in range(6)
+    ]
+
+
+def writes() -> dict[str, list[GuardedWrite]]:
+    push, campaign = records.PushDocuments(), records.CampaignDocuments()
+    wave, tags = records.WaveDocuments(), records.TagDocuments()
+    fans = {
+        f"{account}:f{n:02}": Fan(tags=FanTags(("vip", "x") if n % 3 else ("x",), 1))
+        for account in (ACCOUNT, "wechat:brand2", "weibo:brand")
+        for n in range(20)
+    }
+    return {
+        records.PUSHES: [GuardedWrite(row.id, 0, push.dump(row)) for row in rows()],
+        records.CAMPAIGNS: [GuardedWrite(one.id, 0, campaign.dump(one)) for one in campaigns()],
+        records.WAVES: [GuardedWrite(one.id, 0, wave.dump(one)) for one in waves()],
+        records.FANS: [GuardedWrite(key, 0, tags.dump(fan)) for key, fan in fans.items()],
+    }
+
+
+@pytest.fixture(params=["motor", "pymongo"])
+async def database(request: pytest.FixtureRequest, store: str, database: str) -> AsyncIterator[Any]:
+    driver: Literal["motor", "pymongo"] = request.param
+    handle = connect(store, database, driver=driver)
+    await prepare_indexes(handle)
+    for collection, some in writes().items():
+        assert not await MongoGuardedStore(handle, collection, loops=[]).write(some)
+    yield handle
+    await close(handle)
+
+
+@pytest.fixture
+async def memory() -> dict[str, MemoryGuardedStore]:
+    stores = {}
+    for collection, some in writes().items():
+        stores[collection] = MemoryGuardedStore()
+        assert not await stores[collection].write(some)
+    return stores
+
+
+def ids(found: list[Any]) -> list[str]:
+    return sorted(one.id for one in found)
+
+
+async def test_rows_are_found_alike(database: Any, memory: dict[str, MemoryGuardedStore]) -> None:
+    real, fake = MongoPushQueries(database), MemoryPushQueries(memory[records.PUSHES])
+    for limit in (3, 100):
+        due = await real.due(ACCOUNT, CHANNELS[0], 250, limit)
+        assert due == await fake.due(ACCOUNT, CHANNELS[0], 250, limit)
+        assert due
+    calling = await real.calling(ACCOUNT, CHANNELS[0], 90)
+    assert ids(calling) == ids(await fake.calling(ACCOUNT, CHANNELS[0], 90))
+    assert calling
+    attempt = await real.of_attempt("a2")
+    assert ids(attempt) == ids(await fake.of_attempt("a2"))
+    assert attempt
+    fans = [f"{ACCOUNT}:f{number}" for number in range(4)] * 40
+    waiting = sorted(set(await real.waiting_for_fans(fans)))
+    assert waiting == sorted(await fake.waiting_for_fans(fans))
+    assert waiting
+    held = sorted(await real.held_for(ACCOUNT, "reason1"))
+    assert held == sorted(await fake.held_for(ACCOUNT, "reason1"))
+    assert held
+    counts = await real.counts("c1")
+    assert counts == await fake.counts("c1")
+    assert sum(one.pushes for one in counts) == 50
+    assert await real.of_fan(fans[0], 5) == await fake.of_fan(fans[0], 5)
+
+
+async def test_campaigns_waves_and_audiences_are_found_alike(
+    database: Any, memory: dict[str, MemoryGuardedStore]
+) -> None:
+    real = MongoCampaignQueries(database)
+    fake = MemoryCampaignQueries(memory[records.CAMPAIGNS])
+    triggered = await real.triggered_by(["t0", "t9"])
+    assert ids(triggered) == ids(await fake.triggered_by(["t0", "t9"]))
+    assert triggered
+    assert ids(await real.with_audience(1_000)) == ids(await fake.with_audience(1_000)) != []
+    assert await real.page("c1", 4) == await fake.page("c1", 4)
+    found = await MongoWaveQueries(database).of_campaign("c1")
+    assert found == await MemoryWaveQueries(memory[records.WAVES]).of_campaign("c1")
+    fans, fake_fans = MongoFanQueries(database), MemoryFanQueries(memory[records.FANS])
+    first = await fans.with_tag(ACCOUNT, "vip", "", 7)
+    assert first == await fake_fans.with_tag(ACCOUNT, "vip", "", 7)
+    assert len(first) == 7
+    rest = await fans.with_tag(ACCOUNT, "vip", first[-1], 100)
+    assert rest == await fake_fans.with_tag(ACCOUNT, "vip", first[-1], 100)
+    assert all(key.startswith("wechat:brand:") for key in rest)
