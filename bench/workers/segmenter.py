@@ -12,8 +12,9 @@ import json
 import resource
 import sys
 import time
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import uvloop
 from pydantic import SecretStr
@@ -27,8 +28,8 @@ from shared.observe.metrics import Meter
 from shared.settings import ServiceSettings
 from shared.store.client import connect
 from shared.store.mongo import MongoGuardedStore, MongoPartitionBooks
-from shared.store.ports import GuardedStore, PartitionBooks
-from shared.testing.memory_store import MemoryGuardedStore, MemoryPartitionBooks
+from shared.store.ports import GuardedStore, GuardedWrite, PartitionBooks
+from shared.testing.memory_store import MemoryPartitionBooks
 from shared.testing.silent_observer import SilentObserver
 
 TAGS = Path(__file__).parents[2] / "deploy/local/config/tags.yaml"
@@ -47,6 +48,24 @@ class _Clocked(SilentObserver):
     def step(self, group: str, name: str) -> None:
         if name == "read" and not self.began:
             self.began, self.cpu = time.monotonic(), _cpu()
+
+
+class _NoStore:
+    """Takes everything and keeps nothing: the state stays in the writer's own copies."""
+
+    async def read(self, _ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        return {}
+
+    def oversized(self, _writes: Sequence[GuardedWrite]) -> set[str]:
+        return set()
+
+    async def write(self, _writes: Sequence[GuardedWrite]) -> set[str]:
+        return set()
+
+    async def pending(self, *_args: object) -> AsyncIterator[dict[str, Any]]:
+        nothing: list[dict[str, Any]] = []
+        for document in nothing:
+            yield document
 
 
 async def main(bootstrap: str, prefix: str, events: int, run: str, store: list[str]) -> None:
@@ -76,7 +95,7 @@ async def main(bootstrap: str, prefix: str, events: int, run: str, store: list[s
         await MongoFanIndex(database, handler.collection).prepare()
         books = MongoPartitionBooks(database)
     else:
-        documents, books = MemoryGuardedStore(copying=False), MemoryPartitionBooks()
+        documents, books = _NoStore(), MemoryPartitionBooks()
     session = LogSession(settings, observer)
     session.consume(handler, TOPIC, store=documents, books=books)
     await session.start()

@@ -14,6 +14,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from shared.errors import TransientError
 from shared.kafka.partitioner import choose_partition
@@ -23,6 +24,10 @@ DEADLINE_S = 2.5
 """Longest wait for an acknowledgement: ingest must answer within 3 s."""
 MAX_REQUEST_BYTES = 2 * 1_048_576
 STOP_S = 5.0
+BATCH_FROM = 16
+"""Records at once from which filling batches is worth its start."""
+
+Acknowledged = asyncio.Future[Any]
 
 
 class KafkaPublisher:
@@ -81,20 +86,12 @@ class KafkaPublisher:
         """See `shared.kafka.ports.Publisher`."""
         if self._producer is None:
             raise TransientError("the producer is not connected")
-        send = self._producer.send
-        prefix = self._prefix
         try:
             async with asyncio.timeout(self._deadline_s):
-                waiting = [
-                    await send(
-                        prefix + record.topic,
-                        record.value,
-                        record.key,
-                        record.partition,
-                        headers=record.headers,
-                    )
-                    for record in records
-                ]
+                if len(records) < BATCH_FROM:
+                    waiting = [await self._send(self._producer, record) for record in records]
+                else:
+                    waiting = await self._send_batches(self._producer, records)
                 if len(waiting) == 1:
                     await waiting[0]
                     return
@@ -105,6 +102,46 @@ class KafkaPublisher:
             if isinstance(result, BaseException):
                 raise TransientError(f"not acknowledged: {type(result).__name__}") from result
 
+    async def _send(self, producer: AIOKafkaProducer, record: OutgoingRecord) -> Acknowledged:
+        acknowledged: Acknowledged = await producer.send(
+            self._prefix + record.topic,
+            record.value,
+            record.key,
+            record.partition,
+            headers=record.headers,
+        )
+        return acknowledged
+
+    async def _send_batches(
+        self, producer: AIOKafkaProducer, records: Sequence[OutgoingRecord]
+    ) -> list[Acknowledged]:
+        """Fill batches ourselves: a record costs a third of what it costs through `send`."""
+        numbers: dict[str, list[int]] = {}
+        filling: dict[tuple[str, int], BatchBuilder] = {}
+        waiting: list[Acknowledged] = []
+        for record in records:
+            topic = self._prefix + record.topic
+            if topic not in numbers:
+                numbers[topic] = sorted(await producer.partitions_for(topic))
+            partition = record.partition
+            if partition is None:
+                partition = choose_partition(record.key, numbers[topic], ())
+            batch = filling.get((topic, partition))
+            if batch is None:
+                batch = filling[topic, partition] = producer.create_batch()
+            if _append(batch, record):
+                continue
+            if batch.record_count():
+                waiting.append(await producer.send_batch(batch, topic, partition=partition))
+            batch = filling[topic, partition] = producer.create_batch()
+            if not _append(batch, record):  # larger than a batch: it goes alone
+                waiting.append(await self._send(producer, record))
+                filling[topic, partition] = producer.create_batch()
+        for (topic, partition), batch in filling.items():
+            if batch.record_count():
+                waiting.append(await producer.send_batch(batch, topic, partition=partition))
+        return waiting
+
     async def reachable(self) -> bool:
         """Whether the log answered a metadata request just now."""
         if self._producer is None:
@@ -114,3 +151,8 @@ class KafkaPublisher:
                 return bool(await self._producer.client.fetch_all_metadata())
         except (KafkaError, OSError, TimeoutError):
             return False
+
+
+def _append(batch: BatchBuilder, record: OutgoingRecord) -> bool:
+    added = batch.append(timestamp=None, key=record.key, value=record.value, headers=record.headers)
+    return added is not None

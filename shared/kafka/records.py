@@ -12,6 +12,9 @@ from shared.events import EVENT_TYPES, Event
 from shared.events.envelope import MAX_ID_BYTES
 from shared.kafka.handler import Fact
 
+MAX_SOURCES = 1_000
+"""Sources remembered; a flood of made-up ones must not fill the memory."""
+
 
 class RawRecord(Protocol):
     """What is used of a consumer's record."""
@@ -34,6 +37,8 @@ class FactReader:
 
     def __init__(self, topic: str, types: frozenset[type[Event]]) -> None:
         self._topic = topic
+        self._sources: dict[bytes, str] = {}
+        """Few sources write many records: each is decoded once."""
         self._wanted: Mapping[bytes, Any] = {
             name.encode(): model.__pydantic_validator__.validate_json
             for name, model in EVENT_TYPES.items()
@@ -57,8 +62,10 @@ class FactReader:
             return None
         try:
             event_id = headers["ce_id"].decode()
-            source = headers["ce_source"].decode()
-            traceparent = headers.get("traceparent", b"").decode()
+            raw_source = headers["ce_source"]
+            source = self._sources.get(raw_source) or self._learn_source(raw_source)
+            raw_trace = headers.get("traceparent")
+            traceparent = raw_trace.decode() if raw_trace else ""
         except KeyError as error:
             raise PermanentError(
                 DeadLetterReason.INVALID_ENVELOPE, f"header {error.args[0]} is missing"
@@ -67,9 +74,9 @@ class FactReader:
             raise PermanentError(
                 DeadLetterReason.INVALID_ENVELOPE, "a ce_ header is not UTF-8"
             ) from error
-        if not 0 < len(event_id) <= MAX_ID_BYTES or not 0 < len(source) <= MAX_ID_BYTES:
+        if not 0 < len(event_id) <= MAX_ID_BYTES:
             raise PermanentError(
-                DeadLetterReason.INVALID_ENVELOPE, "ce_id and ce_source need 1 to 256 characters"
+                DeadLetterReason.INVALID_ENVELOPE, "ce_id needs 1 to 256 characters"
             )
         try:
             event = validate(record.value or b"")
@@ -78,6 +85,16 @@ class FactReader:
         return Fact(
             event, event_id, source, self._topic, record.partition, record.offset, traceparent
         )
+
+    def _learn_source(self, raw: bytes) -> str:
+        source = raw.decode()
+        if not 0 < len(source) <= MAX_ID_BYTES:
+            raise PermanentError(
+                DeadLetterReason.INVALID_ENVELOPE, "ce_source needs 1 to 256 characters"
+            )
+        if len(self._sources) < MAX_SOURCES:
+            self._sources[raw] = source
+        return source
 
 
 def _where(error: ValidationError) -> str:

@@ -223,7 +223,8 @@ class DocumentWriter(Generic[S]):
         gone: dict[str, list[Entry]] = {}
         loop_field = f"l.{self._documents.loop}"
         for document_id, document in changed.items():
-            gone[document_id] = document.book.drop_acknowledged()
+            if document.book.outbox:
+                gone[document_id] = document.book.drop_acknowledged()
             fields = self._documents.dump(document.state)
             fields[loop_field] = bookkeeping.dump(document.book)
             writes.append(GuardedWrite(document_id, document.version, fields))
@@ -237,7 +238,7 @@ class DocumentWriter(Generic[S]):
             if write.id not in lost:
                 changed[write.id].version += 1
                 self._untidy.discard(write.id)
-                for entry in gone[write.id]:
+                for entry in gone.get(write.id, ()):
                     self._known.pop(entry.id, None)
         # The oversized come back as lost: the caller's decision sets their facts aside.
         return lost | oversized

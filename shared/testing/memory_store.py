@@ -11,28 +11,21 @@ from shared.store.ports import DOCUMENT_LIMIT_BYTES, GuardedWrite, owner_text
 
 
 class MemoryGuardedStore:
-    """One collection of guarded documents, in a dict.
+    """One collection of guarded documents, in a dict; it keeps copies, as a server would."""
 
-    Args:
-        copying: keep copies, as a server would; false only where a benchmark wants no store at all.
-    """
-
-    def __init__(self, *, copying: bool = True) -> None:
+    def __init__(self) -> None:
         self.documents: dict[str, dict[str, Any]] = {}
         self.writes = 0
         self.failures: list[Exception] = []
         """Raised one by one, before anything is done, by the next calls."""
-        self._copying = copying
 
     async def read(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """See the port."""
         self._fail()
-        return {i: self._copy(self.documents[i]) for i in ids if i in self.documents}
+        return {i: copy.deepcopy(self.documents[i]) for i in ids if i in self.documents}
 
     def oversized(self, writes: Sequence[GuardedWrite]) -> set[str]:
         """See the port."""
-        if not self._copying:
-            return set()
         return {w.id for w in writes if _weight(w.fields) > DOCUMENT_LIMIT_BYTES}
 
     async def write(self, writes: Sequence[GuardedWrite]) -> set[str]:
@@ -51,9 +44,9 @@ class MemoryGuardedStore:
             for name, value in write.fields.items():
                 outer, _, inner = name.partition(".")
                 if inner:
-                    document.setdefault(outer, {})[inner] = self._copy(value)
+                    document.setdefault(outer, {})[inner] = copy.deepcopy(value)
                 else:
-                    document[name] = self._copy(value)
+                    document[name] = copy.deepcopy(value)
             self.writes += 1
         return lost
 
@@ -64,14 +57,11 @@ class MemoryGuardedStore:
         owners = {owner_text(topic, number) for number in partitions}
         for document in list(self.documents.values()):
             if document.get("l", {}).get(loop, {}).get("own") in owners:
-                yield self._copy(document)
+                yield copy.deepcopy(document)
 
     def _fail(self) -> None:
         if self.failures:
             raise self.failures.pop(0)
-
-    def _copy(self, value: Any) -> Any:
-        return copy.deepcopy(value) if self._copying else value
 
 
 class MemoryPartitionBooks:

@@ -131,6 +131,9 @@ class _Draft:
     def reexamine(self, book: RuleBook, now: int) -> None:
         """Bring the tags into agreement with the book; forget what no rule remembers any more."""
         fan = self.fan
+        if fan.rules is None:  # a fan never seen: there is nothing to examine
+            fan.rules = book.digest
+            return
         cause = rules_cause(book.digest, ":".join(self.who))
         fan.memory = {key: kept for key, kept in fan.memory.items() if key in book.memory_keys}
         fan.rules = book.digest
