@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final, Literal, cast
+from typing import IO, Final, Literal
 
 from services.sentiment.domain.verdict import TONES, Tone
 
@@ -77,7 +77,7 @@ def read_labelled(path: Path) -> Iterator[Labelled | Malformed]:
             elif not text.strip():
                 yield Malformed(number, "the text is empty")
             else:
-                yield Labelled(number, cast("Tone", label), text)
+                yield Labelled(number, label, text)
 
 
 def format_of(path: Path) -> TableFormat:
