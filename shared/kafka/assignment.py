@@ -20,6 +20,8 @@ from shared.store.ports import PartitionBooks
 
 COMMIT_EVERY_S = 0.1
 """An awaited commit takes about 6 ms on Kafka 4: by time, beside the next batch."""
+COMMIT_AGAIN_S = 1.0
+"""After a commit that failed."""
 LOOK_EVERY_S = 5.0
 """How often lag is measured and silence is looked for."""
 RETRY = RetryPolicy(first_delay_s=0.1, max_delay_s=5.0)
@@ -253,6 +255,8 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
             await consumer.commit(offsets)
         except (CommitFailedError, IllegalStateError, KafkaError) as error:
             self._observer.failure(self._group, "commit", error)
+            # No batch may come for long, and after a restart all of it would be read again.
+            asyncio.get_running_loop().call_later(COMMIT_AGAIN_S, self.wake)
             return
         self._observer.step(self._group, "committed")
         for topic_partition, offset in offsets.items():

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 
 from shared.errors import TransientError
 from shared.events.envelope import from_headers
@@ -215,6 +216,24 @@ async def test_offsets_are_committed_only_when_everything_before_them_is_announc
     assert bench.consumer.commits == []
     await until(lambda: bench.consumer.committed_offsets == {0: 4})
     assert len(bench.publisher.ids(TAGS)) == 1
+    await bench.runner.stop()
+
+
+async def test_a_commit_that_failed_is_made_again_though_no_batch_follows() -> None:
+    bench = Bench()
+    bench.clicks(2)
+    commit, failures = bench.consumer.commit, [KafkaError("coordinator away")]
+
+    async def flaky(offsets: dict[TopicPartition, int]) -> None:
+        if failures:
+            raise failures.pop()
+        await commit(offsets)
+
+    bench.consumer.commit = flaky  # type: ignore[method-assign]  # it fails once
+    await bench.assign()
+    await bench.deliver()
+    await until(lambda: bench.consumer.committed_offsets == {0: 2})
+    assert failures == []
     await bench.runner.stop()
 
 
