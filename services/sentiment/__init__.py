@@ -1,1 +1,1 @@
-"""Consumes comments, decides how negative and how severe they are and whether they make an incident."""
+"""Consumes comments, scores them, and decides what staff must hear of at once."""

@@ -12,9 +12,9 @@ def main(argv: Sequence[str]) -> int:
         from services.sentiment import commands
 
         return commands.main(argv)
-    from services.sentiment import app
+    from services.sentiment.app import main as serve
 
-    return int(app.main(argv[1:]) or 0)
+    return serve(argv[1:])
 
 
 if __name__ == "__main__":

@@ -59,14 +59,16 @@ def main(argv: Sequence[str]) -> int:
 
 
 def evaluate(model: SentimentModel, rows: Sequence[Labelled]) -> dict[str, Any]:
-    """The figures of a labelled set; two classes are decided where no text is neutral."""
+    """The figures of a labelled set; where no text is neutral, negative against positive."""
     started = time.perf_counter()
     verdicts = list(_verdicts(model, [row.text for row in rows]))
     seconds = time.perf_counter() - started
     truth = np.array([TONES.index(row.label) for row in rows], dtype=np.int64)
     likely = np.array([verdict.probabilities for verdict in verdicts]).reshape(-1, len(TONES))
     score = np.array([verdict.negative for verdict in verdicts])
-    said = metrics.decide(likely, neutral=bool((truth == 1).any()))
+    neutral = bool((truth == 1).any())
+    said = metrics.decide(likely, neutral=neutral)
+    score = metrics.ranking(likely, score, neutral=neutral)
     negative = truth == 0
     return {
         "accuracy": _rounded(metrics.accuracy(truth, said)),

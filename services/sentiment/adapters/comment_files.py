@@ -9,15 +9,17 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final, Literal, cast
+from typing import IO, Final, Literal
 
 from services.sentiment.domain.verdict import TONES, Tone
 
 TableFormat = Literal["tsv", "csv", "ndjson"]
 
+_LOST_BYTE: Final = re.compile("[\udc80-\udcff]")  # what a byte that is no UTF-8 became
 LARGEST_FIELD: Final = 16 * 1024 * 1024  # characters in one CSV field
 _SUFFIXES: Final[dict[str, TableFormat]] = {
     ".tsv": "tsv",
@@ -77,7 +79,7 @@ def read_labelled(path: Path) -> Iterator[Labelled | Malformed]:
             elif not text.strip():
                 yield Malformed(number, "the text is empty")
             else:
-                yield Labelled(number, cast("Tone", label), text)
+                yield Labelled(number, label, text)
 
 
 def format_of(path: Path) -> TableFormat:
@@ -174,4 +176,4 @@ def _unbroken(lines: IO[str], path: Path) -> Iterator[str]:
 
 
 def _undecodable(text: str) -> bool:
-    return any("\udc80" <= character <= "\udcff" for character in text)
+    return _LOST_BYTE.search(text) is not None

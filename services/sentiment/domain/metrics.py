@@ -15,6 +15,7 @@ import numpy.typing as npt
 FALSE_ALERTS: Final = 100  # per ALERT_BASE comments that are not negative
 ALERT_BASE: Final = 10_000
 CLASSES: Final = 3
+SMALLEST: Final = 1e-12  # probability whose logarithm is taken
 
 Labels = npt.NDArray[np.integer]
 Scores = npt.NDArray[np.floating]
@@ -24,8 +25,22 @@ Flags = npt.NDArray[np.bool_]
 def decide(scores: Scores, *, neutral: bool) -> npt.NDArray[np.intp]:
     """The likeliest class of each row (neg, neu, pos); between neg and pos where no neutral."""
     if neutral:
-        return scores.argmax(axis=1)
+        likeliest: npt.NDArray[np.intp] = np.argmax(scores, axis=1)
+        return likeliest
     return np.where(scores[:, 0] >= scores[:, 2], 0, 2)
+
+
+def ranking(scores: Scores, negative: Scores, *, neutral: bool) -> Scores:
+    """By what texts are ranked for AUC and recall, from probabilities (neg, neu, pos).
+
+    The question ranked by is the question decided: «negative or not?» by the calibrated `negative`,
+    and in a set without neutral texts «negative or positive?», whatever is held possible beside.
+    """
+    if neutral:
+        return negative
+    sure = np.log(np.maximum(scores, SMALLEST))
+    odds: Scores = sure[:, 0] - sure[:, 2]
+    return odds
 
 
 def accuracy(truth: Labels, said: Labels) -> float:

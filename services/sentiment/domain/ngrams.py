@@ -18,7 +18,10 @@ LONGEST_NGRAM: Final = 4
 _SEPARATOR_CODE: Final = 10
 _MULTIPLIER: Final = np.uint32(0x9E3779B1)  # golden ratio, odd
 _STEP: Final = np.uint32(0x85EBCA6B)  # murmur3's first finaliser
-_LENGTH_SEEDS: Final = (0, 0x2545F491, 0x7F4A7C15, 0x1B873593)
+_LENGTH_SEEDS: Final = tuple(map(np.uint32, (0, 0x2545F491, 0x7F4A7C15, 0x1B873593)))
+_SHIFT_LETTER: Final = np.uint32(15)
+_SHIFT_STEP: Final = np.uint32(13)
+_SHIFT_LAST: Final = np.uint32(16)
 
 
 class Grams:
@@ -33,38 +36,39 @@ class Grams:
 
     def __init__(self, joined: str, buckets: int, longest: int = LONGEST_NGRAM) -> None:
         self.codes = codes_of(joined)
-        separators = self.codes == _SEPARATOR_CODE
-        self.starts = np.flatnonzero(separators)[:-1]
-        self.rows = _buckets_of(self.codes, separators, buckets, longest)
-        lengths = np.diff(np.flatnonzero(separators)) - 1
-        self.counts = _valid_ngrams(lengths, longest)
+        ends = (self.codes == _SEPARATOR_CODE).nonzero()[0]
+        self.starts = ends[:-1]
+        self.rows = _buckets_of(self.codes, ends, buckets, longest)
+        self.counts = _valid_ngrams(ends[1:] - self.starts - 1, longest)
 
 
 def _buckets_of(
-    codes: npt.NDArray[np.uint32], separators: npt.NDArray[np.bool_], buckets: int, longest: int
+    codes: npt.NDArray[np.uint32], separators: npt.NDArray[np.intp], buckets: int, longest: int
 ) -> list[npt.NDArray[np.intp]]:
     size = len(codes)
     mixed = codes * _MULTIPLIER
-    mixed ^= mixed >> np.uint32(15)
-    rolling = mixed.copy()
-    inside = separators.copy()  # does the n-gram hold a separator anywhere but at its ends?
+    mixed ^= mixed >> _SHIFT_LETTER
+    rolling = mixed
+    last_bucket = np.uint32(buckets - 1)
     rows = []
     for n in range(1, longest + 1):
         if n > 1:
             rolling = rolling[: size - n + 1] * _STEP
-            rolling ^= rolling >> np.uint32(13)
+            rolling ^= rolling >> _SHIFT_STEP
             rolling += mixed[n - 1 :]
-        hashed = (rolling ^ np.uint32(_LENGTH_SEEDS[n - 1])) * _MULTIPLIER
-        hashed ^= hashed >> np.uint32(16)
-        row = np.full(size, buckets, dtype=np.intp)
+        hashed = (rolling ^ _LENGTH_SEEDS[n - 1]) * _MULTIPLIER
+        hashed ^= hashed >> _SHIFT_LAST
+        hashed &= last_bucket
+        row = np.empty(size, dtype=np.intp)
+        row[: len(hashed)] = hashed
+        row[len(hashed) :] = buckets
+        # No n-gram has a separator inside; one alone, or two side by side, is none either.
         if n == 1:
-            valid = ~separators
-        elif n == 2:
-            valid = ~(separators[:-1] & separators[1:])
-        else:
-            inside = separators[1 : size - 1] if n == 3 else inside[:-1] | separators[2 : size - 1]
-            valid = ~inside
-        row[: len(hashed)] = np.where(valid, hashed & np.uint32(buckets - 1), buckets)
+            row[separators] = buckets
+        elif n == 2:  # noqa: PLR2004 - a pair
+            row[separators[:-1][separators[1:] - separators[:-1] == 1]] = buckets
+        for inside in range(1, n - 1):
+            row[np.maximum(separators - inside, 0)[1:]] = buckets
         rows.append(row)
     return rows
 
@@ -73,6 +77,5 @@ def _valid_ngrams(lengths: npt.NDArray[np.intp], longest: int) -> npt.NDArray[np
     """How many n-grams texts of these lengths have: ends included from n = 2 on."""
     total = lengths.copy()
     for n in range(2, longest + 1):
-        total += np.maximum(lengths + 3 - n, 0)
-    total[lengths == 0] = 0
-    return total
+        total += np.maximum(lengths + (3 - n), 0)
+    return np.where(lengths == 0, 0, total)

@@ -1,43 +1,43 @@
-"""From raw texts to verdicts: a linear model over hashed n-grams, then the tables.
+"""From raw texts to verdicts: two learned scores, added, then the tables and the rules.
 
-Everything that costs is done once for a batch; what is left for a single text is a few look-ups.
+The first score is linear in hashed n-grams, the second a small convolution over characters. All
+that costs is done once for a batch; what is left for a single text is a few look-ups.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import starmap
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from services.sentiment.domain.aspect import choose_aspect
-from services.sentiment.domain.kind import choose_kind, is_boilerplate
+from services.sentiment.domain.charnet import CharNet, NetWeights
+from services.sentiment.domain.judge import judge
+from services.sentiment.domain.negation import blank_double_negation
 from services.sentiment.domain.ngrams import Grams
-from services.sentiment.domain.severity import severity_of, severity_reasons
 from services.sentiment.domain.spans import strongest_spans
-from services.sentiment.domain.terms import Found, TermFinder
-from services.sentiment.domain.text import normalise_batch
-from services.sentiment.domain.verdict import TONES, Verdict
+from services.sentiment.domain.terms import TermFinder
+from services.sentiment.domain.text import REPOST, echo_of, normalise_batch
+from services.sentiment.domain.verdict import Verdict
 
-CHUNK: Final = 512  # texts scored together: large enough for numpy, small enough for the caches
+SMALLEST: Final = 1e-12  # keeps the logarithm of a probability finite
+ECHO: Final = 0.4  # weight of what a comment was added to, beside the comment's own
+CHUNK: Final = 256  # texts scored together: large enough for numpy, small enough for the caches
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
-    """What the model file holds.
+class TableWeights:
+    """The n-gram table as it is stored.
 
     `table` is int8, one row of four (neg, neu, pos, padding) a bucket, and a last row of zeros;
-    a score is `sum of rows · scale / sqrt(number of n-grams) + bias`. `calibration` turns the three
-    scores into the log-odds of «negative»: three factors and a constant.
+    its score is `sum of rows · scale / sqrt(number of n-grams) + bias`.
     """
 
     table: npt.NDArray[np.int8]
-    scale: npt.NDArray[np.float32]
-    bias: npt.NDArray[np.float32]
-    calibration: npt.NDArray[np.float64]
+    scale: npt.NDArray[np.float64]
+    bias: npt.NDArray[np.float64]
 
     @property
     def buckets(self) -> int:
@@ -45,15 +45,35 @@ class Weights:
         return len(self.table) - 1
 
 
-class LinearModel:
-    """Scores texts with shipped weights; holds no state between calls."""
+@dataclass(frozen=True, slots=True)
+class ModelWeights:
+    """All that was learned.
 
-    __slots__ = ("_finder", "_packed", "_weights")
+    `calibration` turns the logarithms of the three probabilities into the log-odds of «negative»:
+    three factors and a constant.
+    """
 
-    def __init__(self, weights: Weights) -> None:
-        self._weights = weights
-        self._packed = np.ascontiguousarray(weights.table).view(np.int32).ravel()
+    table: TableWeights
+    net: NetWeights
+    calibration: npt.NDArray[np.float64]
+
+
+_Learned = tuple[str, Grams, list[npt.NDArray[np.int8]], npt.NDArray[np.float64]]
+
+
+class CommentScorer:
+    """Scores texts with learned weights; holds no state between calls."""
+
+    __slots__ = ("_calibration", "_finder", "_net", "_packed", "_silence", "_table")
+
+    def __init__(self, weights: ModelWeights) -> None:
+        self._table = weights.table
+        self._packed = np.ascontiguousarray(weights.table.table).view(np.int32).ravel()
+        self._net = CharNet(weights.net)
+        self._calibration = weights.calibration
         self._finder = TermFinder()
+        self._silence = np.zeros(3)
+        self._silence = self._learned([""])[-1][0]
 
     def score(self, texts: Sequence[str]) -> list[Verdict]:
         """One verdict a text, in order."""
@@ -63,85 +83,58 @@ class LinearModel:
         return verdicts
 
     def decision(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
-        """The three raw scores of each text, before rules and calibration."""
-        if not texts:
-            return np.zeros((0, 3))
-        grams = Grams(normalise_batch(texts), self._weights.buckets)
-        return self._decide(grams, self._gather(grams))
+        """The three learned scores of each text, before rules and calibration."""
+        chunks = [texts[first : first + CHUNK] for first in range(0, len(texts), CHUNK)]
+        return np.concatenate([np.zeros((0, 3)), *(self._learned(chunk)[-1] for chunk in chunks)])
 
     def _score_chunk(self, texts: Sequence[str]) -> list[Verdict]:
-        joined = normalise_batch(texts)
-        grams = Grams(joined, self._weights.buckets)
-        rows = self._gather(grams)
-        scores = self._decide(grams, rows)
+        joined, grams, rows, scores = self._learned(texts)
         likely = np.exp(scores - scores.max(axis=1, keepdims=True))
         likely /= likely.sum(axis=1, keepdims=True)
-        tones = scores.argmax(axis=1)
-        spans = strongest_spans(joined, grams, rows, tones)
-        found = self._finder.find(joined, grams.starts)
-        calibration = self._weights.calibration
-        negative = 1.0 / (1.0 + np.exp(-(scores @ calibration[:3] + calibration[3])))
-        starts = [*grams.starts.tolist(), len(joined) - 1]
+        # Written out, not as a product: its rounding must not depend on the batch.
+        factors = self._calibration
+        logs = np.log(likely + SMALLEST)
+        odds = logs[:, 0] * factors[0] + logs[:, 1] * factors[1] + logs[:, 2] * factors[2]
+        negative = 1.0 / (1.0 + np.exp(-(odds + factors[3])))
+        spans = strongest_spans(joined, grams, rows, scores.argmax(axis=1))
+        bounds = [*grams.starts.tolist(), len(joined) - 1]
+        found = self._finder.find(joined, bounds[:-1])
         return list(
-            starmap(
-                _verdict,
-                zip(
-                    (joined[a + 1 : b] for a, b in zip(starts, starts[1:], strict=False)),
-                    starts,
-                    tones.tolist(),
-                    negative.tolist(),
-                    likely.tolist(),
-                    (found.get(index, ()) for index in range(len(texts))),
-                    spans,
-                    strict=False,
-                ),
+            map(
+                judge,
+                [joined[bounds[at] + 1 : bounds[at + 1]] for at in range(len(texts))],
+                [found.get(index, ()) for index in range(len(texts))],
+                negative.tolist(),
+                likely.tolist(),
+                spans,
             )
         )
+
+    def _learned(self, texts: Sequence[str]) -> _Learned:
+        """The joined batch, echoes behind the comments, and the comments' scores."""
+        echoes = [(index, echo_of(text)) for index, text in enumerate(texts) if REPOST in text]
+        told = [(index, echo) for index, echo in echoes if echo is not None]
+        joined = normalise_batch([*texts, *(echo for _, echo in told)] if told else texts)
+        grams = Grams(blank_double_negation(joined), self._table.buckets)
+        rows = self._gather(grams)
+        scores = self._decide(grams, rows)
+        if told:
+            echoed = scores[len(texts) :] - self._silence
+            scores = scores[: len(texts)].copy()
+            scores[[index for index, _ in told]] += ECHO * echoed
+        return joined, grams, rows, scores
 
     def _gather(self, grams: Grams) -> list[npt.NDArray[np.int8]]:
         return [self._packed[row].view(np.int8).reshape(-1, 4) for row in grams.rows]
 
-    def _decide(self, grams: Grams, rows: list[npt.NDArray[np.int8]]) -> npt.NDArray[np.float64]:
-        total = np.zeros((len(grams.starts), 4), dtype=np.int64)
-        for row in rows:
-            total += np.add.reduceat(row, grams.starts, axis=0, dtype=np.int32)
+    def _decide(
+        self, grams: Grams, rows: Sequence[npt.NDArray[np.int8]]
+    ) -> npt.NDArray[np.float64]:
+        by_place = rows[0].astype(np.int32)
+        for row in rows[1:]:
+            by_place += row
+        total = np.add.reduceat(by_place, grams.starts, axis=0)[:, :3]
         root = np.sqrt(np.maximum(grams.counts, 1))[:, None]
-        scores = total[:, :3] * self._weights.scale.astype(np.float64) / root + self._weights.bias
+        linear = total * self._table.scale / root + self._table.bias
+        scores: npt.NDArray[np.float64] = linear + self._net.scores(grams.codes, grams.starts)
         return scores
-
-
-def _verdict(
-    text: str,
-    start: int,
-    tone_index: int,
-    negative: float,
-    likely: list[float],
-    found: Sequence[Found],
-    spans: tuple[str, ...],
-) -> Verdict:
-    tone = TONES[tone_index]
-    boilerplate = is_boilerplate(text)
-    offset = start + 1
-    signs: set[str] = set()
-    aspects: list[Any] = []
-    hazards: list[Any] = []
-    for hit in found:
-        if hit.term.family == "hazard":
-            hazards.append((hit.term.value, hit.term.level, hit.start - offset, hit.end - offset))
-        elif hit.term.family == "kind":
-            signs.add(hit.term.value)
-        else:
-            aspects.append(hit.term.value)
-    reasons = severity_reasons(text, hazards) if hazards else ()
-    severity = severity_of(reasons)
-    kind = choose_kind(tone, frozenset(signs), severity=severity, boilerplate=boilerplate)
-    return Verdict(
-        tone=tone,
-        negative=negative,
-        probabilities=(likely[0], likely[1], likely[2]),
-        severity=severity,
-        reasons=reasons,
-        kind=kind,
-        aspect=choose_aspect(aspects),
-        spans=spans,
-    )

@@ -17,7 +17,7 @@ from services.sentiment.domain.ngrams import Grams
 SPANS: Final = 2  # at most so many a text
 LONGEST_SPAN: Final = 8  # characters
 
-_NEUTRAL: Final = 1
+_SIGNS: Final = (1.0, 0.0, -1.0)  # a neutral text has no spans
 
 
 def strongest_spans(
@@ -28,33 +28,31 @@ def strongest_spans(
 ) -> list[tuple[str, ...]]:
     """The spans of each text, strongest first; a neutral text has none."""
     size = len(grams.codes)
-    lengths = np.diff(np.append(grams.starts, size))
-    lengths[-1] -= 1  # the last separator opens no text
-    sign = np.repeat(np.where(tones == 0, 1, -1).astype(np.float32), lengths)
-    weight = np.zeros(size + len(rows), dtype=np.float32)
-    for n, row in enumerate(rows, start=1):
-        lean = (row[: len(sign), 0].astype(np.float32) - row[: len(sign), 2]) * (sign / n)
-        for shift in range(n):
-            weight[shift : shift + len(lean)] += lean
-    weight = weight[:size]
-    weight[grams.codes == 10] = 0.0
-    best = np.maximum.reduceat(weight[: len(sign)], grams.starts)
-    values = weight.tolist()
     starts = [*grams.starts.tolist(), size - 1]
+    weight = np.zeros(size, dtype=np.float32)
+    shares = np.zeros(size, dtype=np.float32)
+    # An n-gram gives each of its n characters 1/n of its weight: what every n-gram longer than
+    # `place` gives to the character at that place is added in one go.
+    for n in range(len(rows), 0, -1):
+        row = rows[n - 1]
+        shares += np.subtract(row[:, 0], row[:, 2], dtype=np.float32) * np.float32(1.0 / n)
+        place = n - 1
+        weight[place:] += shares[: size - place]
+    weight[starts] = 0.0
+    values = weight.tolist()
     return [
-        ()
-        if tone == _NEUTRAL or top <= 0.0
-        else _spans(joined, values, starts[index] + 1, starts[index + 1], top)
-        for index, (tone, top) in enumerate(zip(tones.tolist(), best.tolist(), strict=True))
+        _spans(joined, values, starts[index] + 1, starts[index + 1], _SIGNS[tone])
+        for index, tone in enumerate(tones.tolist())
     ]
 
 
-def _spans(joined: str, values: list[float], start: int, end: int, top: float) -> tuple[str, ...]:
-    piece = values[start:end]
+def _spans(joined: str, values: list[float], start: int, end: int, sign: float) -> tuple[str, ...]:
+    piece = [sign * value for value in values[start:end]]
     spans: list[str] = []
-    while len(spans) < SPANS:
+    top = max(piece, default=0.0)
+    while top > 0.0 and len(spans) < SPANS:
         peak = max(piece)
-        if peak <= 0.0 or peak < top / 2:
+        if peak < top / 2:
             break
         first = last = piece.index(peak)
         while first > 0 and piece[first - 1] >= peak / 2 and last - first + 1 < LONGEST_SPAN:

@@ -5,13 +5,12 @@ One automaton serves severity, kind and aspect, so a longer table costs nothing 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import ahocorasick_rs
-import numpy as np
-import numpy.typing as npt
 
 from services.sentiment.domain.aspect import ASPECT_TERMS
 from services.sentiment.domain.kind import KIND_TERMS
@@ -31,11 +30,12 @@ class Term:
     level: int
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A term at [start, end) of the joined batch."""
+class Found(NamedTuple):
+    """A term at [start, end) of its text."""
 
-    term: Term
+    family: Family
+    value: str
+    level: int
     start: int
     end: int
 
@@ -52,14 +52,17 @@ class TermFinder:
         self._terms = list(by_text.values())
         self._automaton = ahocorasick_rs.AhoCorasick(list(by_text))
 
-    def find(self, joined: str, starts: npt.NDArray[np.intp]) -> dict[int, list[Found]]:
+    def find(self, joined: str, starts: Sequence[int]) -> dict[int, list[Found]]:
         """The terms of each text that has any, by the text's place in the batch."""
-        matches = self._automaton.find_matches_as_indexes(joined, overlapping=True)
         found: dict[int, list[Found]] = {}
-        owners = np.searchsorted(starts, [match[1] for match in matches], side="right") - 1
-        for owner, (pattern, start, end) in zip(owners.tolist(), matches, strict=True):
+        for pattern, start, end in self._automaton.find_matches_as_indexes(
+            joined, overlapping=True
+        ):
+            owner = bisect_right(starts, start) - 1
+            first = starts[owner] + 1
+            hits = found.setdefault(owner, [])
             for term in self._terms[pattern]:
-                found.setdefault(owner, []).append(Found(term, start, end))
+                hits.append(Found(term.family, term.value, term.level, start - first, end - first))
         return found
 
 

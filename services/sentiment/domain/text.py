@@ -24,6 +24,7 @@ from services.sentiment.domain.emoticons import PICTURE_FOLDS, PICTURE_OF_WORD
 MAX_CHARACTERS: Final = 2_000  # of a raw text that are looked at: its first 1,500 and last 500
 HEAD_CHARACTERS: Final = 1_500
 LONGEST_RUN: Final = 3  # 6, 66 and 666 differ; 6666 is 666
+REPOST: Final = "//@"  # before each older link of a repost chain
 SEPARATOR: Final = "\n"  # between the texts of a batch; never inside a normalised text
 
 _SEPARATOR_CODE: Final = 10
@@ -60,8 +61,14 @@ _LONG_NUMBER = re.compile(
 )
 
 
+def echo_of(text: str) -> str | None:
+    """What a comment in a repost chain was added to, all links of it; None outside a chain."""
+    first = text.find(REPOST, 1)
+    return None if first < 0 else text[first + 2 :].replace(REPOST, " @")
+
+
 def normalise(text: str) -> str:
-    """The text as the model sees it; `normalise(normalise(t)) == normalise(t)`."""
+    """The text as the model sees it; doing it twice changes nothing more."""
     return normalise_batch([text])[1:-1]
 
 

@@ -22,8 +22,8 @@ ASSUMPTION: Final = (
     "like these"
 )
 CAUTIOUS_ASSUMPTION: Final = (
-    "every comment above the threshold is a false alert: the true number is at most the budget, and "
-    "recall is lower than need be"
+    "every comment above the threshold is a false alert: the true number is at most the budget, "
+    "and recall is lower than need be"
 )
 
 

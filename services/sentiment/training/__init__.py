@@ -1,1 +1,1 @@
-"""The recipe that trains the shipped model; needs the project's `train` extra, a service never does."""
+"""The recipe that trains the shipped model; it needs the `train` extra, a service never does."""

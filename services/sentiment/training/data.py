@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from services.sentiment.domain.text import normalise_batch
+
+CleanUp = Callable[[list[str]], list[str]]
 
 LABELS: Final = ("neg", "neu", "pos")
 TEST_SHARE: Final = 5  # one text in five is for testing
@@ -50,10 +52,14 @@ _EMOTICON = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class TextSet:
-    """The distinct texts of one set, normalised, with their label index and side of the split."""
+    """The distinct texts of one set, normalised, with their label index and side of the split.
+
+    `raws` are the texts as they were read, for what looks at more than the normalised form.
+    """
 
     name: str
     texts: list[str]
+    raws: list[str]
     labels: npt.NDArray[np.int8]
     test: npt.NDArray[np.bool_]
 
@@ -63,9 +69,14 @@ class TextSet:
         return bool((self.labels == 1).any())
 
 
-def load_sets(folder: Path, names: Iterable[str] = SETS) -> dict[str, TextSet]:
-    """Read and clean the named sets; `weibo100k_noemo` is made from `weibo100k`."""
-    return {name: _load(folder, name) for name in names}
+def load_sets(
+    folder: Path, names: Iterable[str] = SETS, clean_up: CleanUp | None = None
+) -> dict[str, TextSet]:
+    """Read and clean the named sets; `weibo100k_noemo` is made from `weibo100k`.
+
+    `clean_up` stands in for the service's normaliser, for a baseline.
+    """
+    return {name: _load(folder, name, clean_up or normalised) for name in names}
 
 
 def group_of(name: str) -> tuple[str, ...]:
@@ -100,25 +111,28 @@ def is_test(text: str) -> bool:
     return hashlib.blake2b(text.encode(), digest_size=4).digest()[0] % TEST_SHARE == 0
 
 
-def clean(name: str, rows: list[tuple[str, str]]) -> TextSet:
+def clean(name: str, rows: list[tuple[str, str]], clean_up: CleanUp) -> TextSet:
     """Distinct normalised texts; a text with two labels is dropped."""
-    texts = normalised([text for _, text in rows])
+    texts = clean_up([text for _, text in rows])
     seen: dict[str, int] = {}
-    for text, (label, _) in zip(texts, rows, strict=True):
+    first: dict[str, str] = {}
+    for text, (label, raw) in zip(texts, rows, strict=True):
         index = LABELS.index(label)
         seen[text] = index if seen.get(text, index) == index else -1
+        first.setdefault(text, raw)
     kept = {text: index for text, index in seen.items() if index >= 0 and text}
     return TextSet(
         name,
         list(kept),
+        [first[text] for text in kept],
         np.array(list(kept.values()), dtype=np.int8),
         np.array([is_test(text) for text in kept], dtype=bool),
     )
 
 
-def _load(folder: Path, name: str) -> TextSet:
+def _load(folder: Path, name: str, clean_up: CleanUp) -> TextSet:
     source = name.removesuffix("_noemo")
     rows = read_rows(folder / f"{source}.tsv.gz")
     if source != name:
         rows = [(label, strip_emoticons(text)) for label, text in rows]
-    return clean(name, rows)
+    return clean(name, rows, clean_up)

@@ -1,27 +1,63 @@
 """Rows made from templates, for what the corpora of 2010–2020 do not hold.
 
-Questions, lukewarm remarks, boilerplate, spam, later slang, scores in digits, polite sarcasm and mixed
-English. They are few and of one author, so they teach these turns and nothing about a domain. No
-sentence of the probe is among them: `make_practice` refuses it.
+Questions, lukewarm remarks, boilerplate, spam, later slang, scores in digits, polite sarcasm and
+mixed English. They are few and of one author: they teach these turns and nothing of a domain. No
+sentence of the probe is among them: the recipe leaves it out.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 SEED: Final = 20
 ROWS_A_TEMPLATE: Final = 40
 
-_THINGS: Final = ["手机", "耳机", "面膜", "口红", "鞋子", "裙子", "外套", "奶粉", "咖啡", "奶茶", "蛋糕", "火锅", "空调", "冰箱", "电视", "电脑", "键盘", "汽车", "座椅", "行李箱", "酒店", "房间", "客服", "物流", "快递", "包装", "游戏", "软件", "系统", "电影", "演唱会", "直播", "活动", "会员", "课程", "门店", "服务", "广告", "味道", "质量", "颜色", "款式", "洗发水", "牙刷", "酸奶", "零食", "水果", "书", "相机", "路由器"]
-_GOOD: Final = ["好", "好用", "好吃", "好看", "好喝", "满意", "喜欢", "舒服", "漂亮", "划算", "实惠", "方便", "贴心", "流畅", "清晰", "精致", "靠谱", "新鲜", "专业", "耐用", "快", "干净", "热情", "值", "顺手", "推荐", "惊艳"]
-_BAD: Final = ["差", "难用", "难吃", "难看", "难喝", "失望", "后悔", "生气", "贵", "慢", "卡", "脏", "吵", "臭", "硬", "假", "破", "敷衍", "麻烦", "粗糙", "糟糕", "恶心", "坑", "垃圾", "冷淡", "掉色", "漏水", "死机"]
-_FAULTS: Final = ["坏了", "黑屏了", "开胶了", "掉漆了", "死机了", "漏水了", "没电了", "断了", "发霉了", "起球了", "褪色了", "不能开机", "打不开", "没人管", "没发货", "少了一半", "退不了款", "排了三小时队"]
-_TIMES: Final = ["三天", "两天", "一个星期", "一个月", "半个月", "一次", "一天", "两个小时", "第二天", "刚过保修期"]
-_ENGLISH_GOOD: Final = ["nice", "good", "great", "perfect", "love", "cute", "best", "amazing", "cool", "wonderful", "happy"]
-_ENGLISH_BAD: Final = (
-    ["bad", "terrible", "worst", "fake", "rude", "slow", "ugly", "broken", "bug", "crash", "disappointed", "sad"]
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+_THINGS: Final = _words(
+    """
+    手机 耳机 面膜 口红 鞋子 裙子 外套 奶粉 咖啡 奶茶 蛋糕 火锅 空调 冰箱 电视 电脑 键盘 汽车
+    座椅 行李箱 酒店 房间 客服 物流 快递 包装 游戏 软件 系统 电影 演唱会 直播 活动 会员 课程
+    门店 服务 广告 味道 质量 颜色 款式 洗发水 牙刷 酸奶 零食 水果 书 相机 路由器
+    """
+)
+_GOOD: Final = _words(
+    """
+    好 好用 好吃 好看 好喝 满意 喜欢 舒服 漂亮 划算 实惠 方便 贴心 流畅 清晰 精致 靠谱 新鲜
+    专业 耐用 快 干净 热情 值 顺手 推荐 惊艳
+    """
+)
+_BAD: Final = _words(
+    """
+    差 难用 难吃 难看 难喝 失望 后悔 生气 贵 慢 卡 脏 吵 臭 硬 假 破 敷衍 麻烦 粗糙 糟糕 恶心
+    坑 垃圾 冷淡 掉色 漏水 死机
+    """
+)
+_FAULTS: Final = _words(
+    """
+    坏了 黑屏了 开胶了 掉漆了 死机了 漏水了 没电了 断了 发霉了 起球了 褪色了 不能开机 打不开
+    没人管 没发货 少了一半 退不了款 排了三小时队
+    """
+)
+_TIMES: Final = _words(
+    """
+    三天 两天 一个星期 一个月 半个月 一次 一天 两个小时 第二天 刚过保修期
+    """
+)
+_ENGLISH_GOOD: Final = _words(
+    """
+    nice good great perfect love cute best amazing cool wonderful happy
+    """
+)
+_ENGLISH_BAD: Final = _words(
+    """
+    bad terrible worst fake rude slow ugly broken bug crash disappointed sad
+    """
 )
 
 # label, template; {t} thing, {g} good, {b} bad, {f} fault, {d} time, {n} number, {G}/{B} English.
@@ -187,10 +223,9 @@ neg {d}就{f}[微笑]
 """
 
 
-def make_practice(forbidden: Collection[str]) -> list[tuple[str, str]]:
-    """The (label, text) rows, always the same, without any of the forbidden texts."""
-    rows = sorted(set(_rows()))
-    return [row for row in rows if row[1] not in forbidden]
+def make_practice() -> list[tuple[str, str]]:
+    """The (label, text) rows, always the same."""
+    return sorted(set(_rows()))
 
 
 def _rows() -> Iterator[tuple[str, str]]:

@@ -53,3 +53,12 @@ def test_macro_f1_counts_only_classes_that_occur() -> None:
 def test_without_both_sides_there_is_no_auc() -> None:
     assert metrics.auc(np.array([True]), np.array([1.0])) is None
     assert metrics.recall_at(np.array([False]), np.array([1.0])) is None
+
+
+def test_a_set_is_ranked_by_the_question_that_is_decided() -> None:
+    likely = np.array([[0.2, 0.7, 0.1], [0.3, 0.1, 0.6]])
+    negative = np.array([0.1, 0.3])
+    assert metrics.ranking(likely, negative, neutral=True) is negative
+    two = metrics.ranking(likely, negative, neutral=False)
+    assert two[0] == pytest.approx(np.log(2.0))
+    assert two[1] == pytest.approx(-np.log(2.0))
