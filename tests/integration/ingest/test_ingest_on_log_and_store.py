@@ -185,8 +185,12 @@ async def test_articles_come_from_the_log_and_from_staff(
             return tried == {"100", "200"}
 
         await eventually(both_were_tried)  # the platform is away, so they are planned again
-        metrics = (await client.get("/metrics")).text
-        assert 'fan_comment_polls_total{outcome="unreachable"}' in metrics
+
+        async def it_is_counted() -> bool:
+            metrics = (await client.get("/metrics")).text
+            return 'fan_comment_polls_total{outcome="unreachable"}' in metrics
+
+        await eventually(it_is_counted)
     await close(database)
 
 
