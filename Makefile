@@ -80,7 +80,7 @@ bench: venv ## figures, each beside its floor: a table and var/bench/results.jso
 .PHONY: train
 train: $(TRAIN_VENV)/.installed ## train the sentiment model: make train DATA=<folder>
 	@if [ -z "$(DATA)" ]; then echo "Which data? make train DATA=<folder>" >&2; exit 2; fi
-	@$(TRAIN_VENV)/bin/python -m services.sentiment.training "$(DATA)"
+	@OMP_NUM_THREADS=1 $(TRAIN_VENV)/bin/python -m services.sentiment.training "$(DATA)"
 
 .PHONY: bench-sentiment
 bench-sentiment: $(TRAIN_VENV)/.installed ## the sentiment model's speed beside snownlp's
@@ -92,7 +92,7 @@ lock: ## resolve the dependencies anew and write the lock files
 	@$(LOCK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv
 	$(LOCK_VENV)/bin/$(LOCK) --upgrade --extra local --extra dev -o requirements.lock pyproject.toml
 	$(LOCK_VENV)/bin/$(LOCK) --upgrade -c requirements.lock -o deploy/requirements.lock pyproject.toml
-	$(LOCK_VENV)/bin/$(LOCK) --upgrade -c requirements.lock --extra train -o requirements-train.lock \
+	$(LOCK_VENV)/bin/$(LOCK) --upgrade -c requirements.lock --extra train --extra dev -o requirements-train.lock \
 		pyproject.toml
 
 .PHONY: clean
