@@ -14,7 +14,8 @@ from shared.kafka.topics import create_topics
 from shared.testing.memory_log import record_of
 
 EVENTS = 200_000
-NAIVE_EVENTS = 4_000
+STORED_EVENTS = 100_000
+NAIVE_EVENTS = 1_500
 PREFIX = "bench."
 TOPIC = f"{PREFIX}fan-events.v1"
 PRODUCE_AT_ONCE = 5_000
@@ -39,7 +40,7 @@ def segmenting(parts: RealParts, runs: int, tell: Callable[[str], None]) -> list
             _run(
                 worker(
                     "bench.workers.segmenter",
-                    [log, PREFIX, str(EVENTS), f"store-{run}", store, f"bench_{run}"],
+                    [log, PREFIX, str(STORED_EVENTS), f"store-{run}", store, f"bench_{run}"],
                 )
             )
         )
