@@ -61,7 +61,8 @@ async def create_topics(
     try:
         await admin.start()
         response = await admin.create_topics(wanted)
-    except (KafkaError, OSError) as error:
+    except (KafkaError, OSError, AttributeError) as error:
+        # AttributeError: aiokafka's way to say that a young cluster has no controller yet.
         raise TransientError("topics can't be created; check the bootstrap servers") from error
     finally:
         await admin.close()

@@ -1,0 +1,22 @@
+"""Creating topics on a cluster that is still starting is tried again, not given up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+
+from shared.errors import TransientError
+from shared.kafka.topics import create_topics
+
+
+async def test_a_cluster_without_a_controller_is_a_passing_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def connected(_self: Any) -> None: ...
+
+    monkeypatch.setattr(AIOKafkaAdminClient, "start", connected)
+    monkeypatch.setattr(AIOKafkaAdminClient, "close", connected)
+    with pytest.raises(TransientError):
+        await create_topics("127.0.0.1:1")  # no metadata: aiokafka knows no controller
