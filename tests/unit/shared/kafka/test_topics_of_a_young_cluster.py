@@ -16,7 +16,11 @@ async def test_a_cluster_without_a_controller_is_a_passing_failure(
 ) -> None:
     async def connected(_self: Any) -> None: ...
 
+    async def without_controller(_self: Any, _topics: Any) -> None:
+        raise AttributeError("'NoneType' object has no attribute 'nodeId'")
+
     monkeypatch.setattr(AIOKafkaAdminClient, "start", connected)
+    monkeypatch.setattr(AIOKafkaAdminClient, "create_topics", without_controller)
     monkeypatch.setattr(AIOKafkaAdminClient, "close", connected)
     with pytest.raises(TransientError):
-        await create_topics("127.0.0.1:1")  # no metadata: aiokafka knows no controller
+        await create_topics("127.0.0.1:1")
