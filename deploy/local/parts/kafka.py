@@ -177,8 +177,10 @@ def _java(jars: Path, *options: str) -> list[str]:
 
 
 def _format(jars: Path, cluster_id: str, properties: Path) -> None:
-    tool = [*_java(jars), "kafka.tools.StorageTool", "format"]
-    run_build([*tool, "-t", cluster_id, "-c", str(properties)], properties.parent, FORMAT_TIMEOUT_S)
+    # With "=", since an id may begin with a dash, which the tool would take for an option.
+    options = [f"--cluster-id={cluster_id}", "--config", str(properties)]
+    tool = [*_java(jars), "kafka.tools.StorageTool", "format", *options]
+    run_build(tool, properties.parent, FORMAT_TIMEOUT_S)
 
 
 def _properties(
