@@ -61,9 +61,12 @@ async def create_topics(
     try:
         await admin.start()
         response = await admin.create_topics(wanted)
-    except (KafkaError, OSError, AttributeError) as error:
-        # AttributeError: aiokafka's way to say that a young cluster has no controller yet.
+    except (KafkaError, OSError) as error:
         raise TransientError("topics can't be created; check the bootstrap servers") from error
+    except AttributeError as error:
+        # aiokafka reads the node of a controller that a young cluster, or a mock one, does not have
+        message = "no broker is the controller; a log without one needs FAN_CREATE_TOPICS=false"
+        raise TransientError(message) from error
     finally:
         await admin.close()
     for name, code, *_ in response.topic_errors:

@@ -22,5 +22,5 @@ async def test_a_cluster_without_a_controller_is_a_passing_failure(
     monkeypatch.setattr(AIOKafkaAdminClient, "start", connected)
     monkeypatch.setattr(AIOKafkaAdminClient, "create_topics", without_controller)
     monkeypatch.setattr(AIOKafkaAdminClient, "close", connected)
-    with pytest.raises(TransientError):
+    with pytest.raises(TransientError, match="FAN_CREATE_TOPICS=false"):
         await create_topics("127.0.0.1:1")
