@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -18,7 +19,7 @@ from deploy.sandbox.faults import FaultOrder
 from deploy.sandbox.wechat_push import UnknownActionError
 from deploy.sandbox.world import World
 
-_BAD_REQUEST, _NOT_FOUND = 400, 404
+_BAD_REQUEST, _NOT_FOUND, _OUR_FAULT = 400, 404, 500
 
 
 class Batch(BaseModel):
@@ -185,5 +186,7 @@ def _checked(
             return JSONResponse({"error": str(error)}, _BAD_REQUEST)
         except KeyError as error:
             return JSONResponse({"error": f"unknown: {error}"}, _NOT_FOUND)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours; whoever drives must see it
+            return JSONResponse({"error": traceback.format_exception(error)}, _OUR_FAULT)
 
     return answer
