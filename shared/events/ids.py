@@ -11,9 +11,14 @@ from hashlib import blake2b
 
 def stable_id(*parts: str | int) -> str:
     """Hash the parts, in order, into 32 hexadecimal characters."""
-    raws = [str(part).encode("utf-8", "surrogatepass") for part in parts]
-    framed = b"".join([b"%d:%b" % (len(raw), raw) for raw in raws])
-    return blake2b(framed, digest_size=16).hexdigest()
+    texts = [str(part) for part in parts]
+    framed = "".join([f"{len(text)}:{text}" for text in texts])
+    if framed.isascii():  # as nearly all are: characters are bytes
+        raw = framed.encode()
+    else:
+        raws = [text.encode("utf-8", "surrogatepass") for text in texts]
+        raw = b"".join([b"%d:%b" % (len(one), one) for one in raws])
+    return blake2b(raw, digest_size=16).hexdigest()
 
 
 def effect_id(cause: str, event_type: str, subject: str, ordinal: int) -> str:

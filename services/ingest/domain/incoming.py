@@ -60,7 +60,10 @@ def flatten(fields: Fields) -> dict[str, str]:
     """Return nested fields as one level: `ScanCodeInfo.ScanType`, `List.0.TemplateId`."""
     flat: dict[str, str] = {}
     for name, value in fields.items():
-        _flatten_into(flat, name, value)
+        if isinstance(value, str):
+            flat[name] = value
+        else:
+            _flatten_into(flat, name, value)
     return flat
 
 

@@ -20,11 +20,11 @@ from shared.platforms.fields import DEEPEST, BodyError, BodyFault, Fields, Value
 _PROLOG: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^<>]*\?>\s*)?<xml[\s/>]")
 _DOCTYPE: Final = re.compile(rb"<!doctype", re.IGNORECASE)
 _NO = r"\]\x00-\x08\x0b-\x1f\ufffe\uffff"  # characters that need the parser's judgement
-_FLAT_HEAD: Final = re.compile(r"[ \t\n]*<xml>[ \t\n]*")
-_FLAT_FIELD: Final = re.compile(
-    rf"<([A-Za-z_]\w*)>(?:<!\[CDATA\[([^{_NO}]*)\]\]>|([^<&{_NO}]*))</\1>[ \t\n]*", re.ASCII
+_FIELD = (
+    rf"<([A-Za-z_]\w*+)>(?:<!\[CDATA\[([^{_NO}]*+)\]\]>|([^<&{_NO}]*+))</\%d>[ \t\n]*+"  # its group
 )
-_FLAT_TAIL: Final = re.compile(r"</xml>[ \t\n]*\Z")
+_FLAT_FIELD: Final = re.compile(_FIELD % 1, re.ASCII)
+_FLAT: Final = re.compile(rf"[ \t\n]*+<xml>[ \t\n]*+((?:{_FIELD % 2})*+)</xml>[ \t\n]*+", re.ASCII)
 _NOT_XML_CHARS: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _XML_PARSER: Final = etree.XMLParser(
@@ -74,18 +74,12 @@ def _read_flat(body: bytes) -> dict[str, Value] | None:
         text = body.decode()
     except UnicodeDecodeError:
         return None
-    head = _FLAT_HEAD.match(text)
-    if head is None:
+    flat = _FLAT.fullmatch(text)  # nothing is tried twice: a hostile body costs its length
+    if flat is None:
         return None
-    fields: dict[str, Value] = {}
-    place = head.end()
-    while (field := _FLAT_FIELD.match(text, place)) is not None:
-        name, in_cdata, plain = field.groups("")
-        if name in fields:
-            return None
-        fields[name] = in_cdata or plain
-        place = field.end()
-    return fields if _FLAT_TAIL.match(text, place) else None
+    found = _FLAT_FIELD.findall(flat[1])
+    fields: dict[str, Value] = {name: in_cdata or plain for name, in_cdata, plain in found}
+    return fields if len(fields) == len(found) else None
 
 
 def _parse(body: bytes) -> dict[str, Value]:
