@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from shared.errors import TransientError
+from shared.kafka.deadlines import Deadlines
 from shared.kafka.partitioner import choose_partition
 from shared.kafka.ports import OutgoingRecord
 
@@ -63,6 +64,7 @@ class KafkaPublisher:
         }
         self._prefix = topic_prefix
         self._deadline_s = deadline_s
+        self._deadlines = Deadlines(deadline_s)
         self._producer: AIOKafkaProducer | None = None
 
     async def start(self) -> None:
@@ -81,26 +83,35 @@ class KafkaPublisher:
             producer, self._producer = self._producer, None
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(producer.stop(), STOP_S)
+            self._deadlines.stop()
 
     async def publish(self, records: Sequence[OutgoingRecord]) -> None:
         """See `shared.kafka.ports.Publisher`."""
-        if self._producer is None:
+        producer = self._producer
+        if producer is None:
             raise TransientError("the producer is not connected")
         try:
+            if len(records) == 1 and self._knows(producer, records[0].topic):
+                began = asyncio.get_running_loop().time()
+                acknowledged = await self._send(producer, records[0])  # waits for room: its timeout
+                self._deadlines.watch(acknowledged, began)
+                await acknowledged
+                return
             async with asyncio.timeout(self._deadline_s):
                 if len(records) < BATCH_FROM:
-                    waiting = [await self._send(self._producer, record) for record in records]
+                    waiting = [await self._send(producer, record) for record in records]
                 else:
-                    waiting = await self._send_batches(self._producer, records)
-                if len(waiting) == 1:
-                    await waiting[0]
-                    return
+                    waiting = await self._send_batches(producer, records)
                 results = await asyncio.gather(*waiting, return_exceptions=True)
         except (KafkaError, OSError, TimeoutError) as error:
             raise TransientError(f"not acknowledged: {type(error).__name__}") from error
         for result in results:
             if isinstance(result, BaseException):
                 raise TransientError(f"not acknowledged: {type(result).__name__}") from result
+
+    def _knows(self, producer: AIOKafkaProducer, topic: str) -> bool:
+        """Whether the topic's partitions are known, so that sending begins at once."""
+        return producer.client.cluster.partitions_for_topic(self._prefix + topic) is not None
 
     async def _send(self, producer: AIOKafkaProducer, record: OutgoingRecord) -> Acknowledged:
         acknowledged: Acknowledged = await producer.send(
