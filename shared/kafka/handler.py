@@ -14,9 +14,10 @@ from shared.events.base import Event
 S = TypeVar("S")
 
 
-@dataclass(frozen=True, slots=True)
+# One of each is made for every record: frozen ones take three times as long to make.
+@dataclass(slots=True)
 class Fact:
-    """One validated record: the event and where it came from."""
+    """One validated record: the event and where it came from. Never changed."""
 
     event: Event
     id: str
@@ -40,9 +41,9 @@ class Announcement:
     cause: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Decision(Generic[S]):
-    """What a fact does to a document: its new state and what that announces."""
+    """What a fact does to a document: its new state and what that announces. Never changed."""
 
     state: S
     events: tuple[Event | Announcement, ...] = ()

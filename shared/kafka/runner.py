@@ -129,8 +129,12 @@ class Runner(Generic[S]):
     ) -> None:
         """Take one delivery. Never raises: what fails is retried from its first record."""
         by_partition: dict[int, list[RawRecord]] = {}
-        for record in records:
-            by_partition.setdefault(record.partition, []).append(record)
+        number, group = -1, []
+        for record in records:  # a partition's records come together
+            if record.partition != number:
+                number = record.partition
+                group = by_partition.setdefault(number, [])
+            group.append(record)
         with self.assignment.busy() as accepted:
             if not accepted:
                 return  # partitions are changing hands: these come again
