@@ -15,8 +15,12 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 
 from shared.kafka.runner import Runner
 
-POLL_MS = 50
+POLL_MS = 20
 """An idle subscriber sleeps this long twice between two looks at the log."""
+FETCH_WAIT_MS = 50
+"""A partition that was just read waits for the fetch under way, which the broker holds this long
+when the other partitions are still. (Measured, webhook to tag at 200 a second: p99 0.27 s; with 200
+and a poll of 50: 0.53 s. Seven idle consumers cost a twentieth of a core more.)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ def subscribe(broker: KafkaBroker, runner: Runner[Any], settings: ConsumerSettin
         auto_offset_reset="earliest",
         max_records=settings.max_records,
         batch_timeout_ms=POLL_MS,
-        fetch_max_wait_ms=200,
+        fetch_max_wait_ms=FETCH_WAIT_MS,
         max_partition_fetch_bytes=4 * 1_048_576,
         session_timeout_ms=settings.session_timeout_ms,
         heartbeat_interval_ms=max(100, settings.session_timeout_ms // 6),
