@@ -17,6 +17,8 @@ import httpx
 from deploy.sandbox.actions import Counts
 
 _REJECTED_FROM, _THROTTLED, _FAILED_FROM = 400, 429, 500
+_NO_ANSWER = (httpx.HTTPError, TimeoutError, AttributeError)
+"""AttributeError: what httpx lets through on uvloop where a connection is reset as it is made."""
 
 
 class Verdict(StrEnum):
@@ -133,7 +135,7 @@ async def _attempt(
     client: httpx.AsyncClient, push: Push, request: Request
 ) -> tuple[Verdict, httpx.Response | None]:
     response: httpx.Response | None = None
-    with contextlib.suppress(httpx.HTTPError, TimeoutError):
+    with contextlib.suppress(*_NO_ANSWER):
         async with asyncio.timeout(push.patience.seconds):
             response = await client.request(
                 request.method,

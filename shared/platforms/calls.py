@@ -18,6 +18,9 @@ import httpx
 from shared.platforms.outcomes import Reaction, Reason, Refused, Unknown
 
 DEFAULT_TIMEOUT_S: Final = 10.0
+LOST: Final = (httpx.HTTPError, AttributeError)
+"""What httpx raises where a connection is lost. AttributeError: on uvloop, where the other side
+resets a connection as it is made (httpcore 1.0.9 asks a closed transport for its socket)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ async def call(http: httpx.AsyncClient, request: httpx.Request) -> Answer | Refu
         return Refused(Reason.UNREACHABLE, Reaction.RETRY)
     except httpx.TimeoutException:
         return Unknown(Reason.TIMEOUT)
-    except httpx.HTTPError:
+    except LOST:
         return Unknown(Reason.CONNECTION_LOST)
     platform_time = read_date(response.headers.get("date"))
     if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from services.sentiment.domain.pages import Outcome
 from services.sentiment.ports import AlertChannel
+from shared.platforms.calls import LOST
 
 SUCCESS = range(200, 300)
 SERVER_ERRORS = range(500, 600)
@@ -42,7 +43,7 @@ async def post(
         return await client.post(url, json=body, params=params)
     except httpx.TimeoutException:
         return Outcome("unavailable", "timeout")
-    except httpx.HTTPError as error:
+    except LOST as error:
         return Outcome("unavailable", type(error).__name__)
     except (httpx.InvalidURL, httpx.CookieConflict, ValueError) as error:
         return Outcome("refused", type(error).__name__)

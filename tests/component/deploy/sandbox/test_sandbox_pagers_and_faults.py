@@ -177,3 +177,15 @@ async def test_reset_forgets_faults_alone_or_everything(stage: Stage) -> None:
     await stage.client.post("/_control/reset")
     assert await stage.write() == 40003
     assert (await stage.books("wechat"))["accepted_sends"] == 0
+
+
+async def test_a_mistake_inside_the_sandbox_is_told_to_whoever_drives_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("the handler is closed")
+
+    monkeypatch.setattr(stage.world, "act_all", broken)
+    answer = await stage.client.post("/_story/batch", json={"actions": []})
+    assert answer.status_code == 500
+    assert "the handler is closed" in answer.text
