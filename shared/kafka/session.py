@@ -25,7 +25,7 @@ LEAVE_S = 5.0
 """Longest wait for a group to take our leave; a log that is away must not hold up a stop."""
 GC_THRESHOLDS = (400_000, 50, 100)
 """Batches make and drop many small objects around a large cache: with the default thresholds the
-collector takes half of a consumer's time (measured, see ADR 0008)."""
+collector takes half of a consumer's time (measured, see ADR 0010)."""
 
 S = TypeVar("S")
 
