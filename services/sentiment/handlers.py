@@ -174,7 +174,9 @@ class CommentHandler:
                 threshold=self._threshold,
             ),
             subject=subject_of(
-                ((reason.hazard, reason.level) for reason in verdict.reasons), verdict.aspect
+                [(reason.hazard, reason.level) for reason in verdict.reasons],
+                verdict.aspect,
+                event.text,
             ),
             severity=verdict.severity,
             fingerprint=fingerprint(event.text),

@@ -136,6 +136,14 @@ def test_the_gravest_hazard_names_the_subject() -> None:
     assert subject_of([], None) == "general"
 
 
+def test_an_injury_belongs_to_the_crisis_that_caused_it() -> None:
+    assert subject_of([("injury", 3), ("food", 2)], None, "拉肚子,进了急诊") == "food_safety"
+    assert subject_of([("injury", 3)], None, "吃了蛋糕,寿星送医院了") == "food_safety"
+    assert subject_of([("injury", 3), ("food", 1)], None, "电池炸了,住院") == "product_safety"
+    assert subject_of([("injury", 3), ("safety", 2)], None, "喝水的杯子烫手") == "product_safety"
+    assert subject_of([("injury", 2), ("legal", 3)], None, "吃坏了,起诉") == "legal"
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_subject_has_a_name_in_every_language(language: Language) -> None:
     assert set(SUBJECT_NAMES[language]) == set(SUBJECTS)
