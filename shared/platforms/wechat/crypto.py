@@ -19,6 +19,7 @@ from pydantic import SecretStr
 _KEY_CHARS: Final = 43
 _PAD_BLOCK: Final = 32  # PKCS#7 over 32-byte blocks, twice AES's own: WeChat's choice
 _CIPHER_BLOCK: Final = 16
+_BASE64_GROUP: Final = 4
 _RANDOM_BYTES: Final = 16
 _HEAD_BYTES: Final = _RANDOM_BYTES + 4
 _PADS: Final = tuple(bytes([size]) * size for size in range(_PAD_BLOCK + 1))
@@ -71,6 +72,8 @@ class MessageCipher:
         Raises:
             CipherError: it's malformed, or made for another app id.
         """
+        if len(encrypted) % _BASE64_GROUP:  # Python before 3.13 takes some of these
+            raise CipherError(CipherFault.BASE64)
         try:
             sealed = binascii.a2b_base64(encrypted, strict_mode=True)
         except ValueError as error:

@@ -242,7 +242,7 @@ ENCRYPTED = seal(text_xml())
         (sealed_request(text_xml(), timestamp="1764000301"), Refusal.STALE),
         (sealed_request(b"", encrypted=ENCRYPTED[:-2]), Refusal.CIPHER_BASE64),
         (sealed_request(b"", encrypted=ENCRYPTED[:-4]), Refusal.CIPHER_LENGTH),
-        (sealed_request(b"", encrypted=ENCRYPTED[:-64] + "=="), Refusal.CIPHER_LENGTH),
+        (sealed_request(b"", encrypted=ENCRYPTED[:-64] + "=="), Refusal.CIPHER_BASE64),
         (sealed_request(b"", encrypted=seal(text_xml(), app_id="wx_other")), Refusal.CIPHER_APP_ID),
         (sealed_request(b"", encrypted=""), Refusal.MALFORMED),
         (sealed_request(b"<xml><a></xml>"), Refusal.MALFORMED),
