@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 
 import pytest
@@ -11,8 +12,9 @@ from aiokafka import TopicPartition
 from shared.errors import TransientError
 from shared.kafka import fold
 from shared.kafka.handler import Change
+from shared.testing.memory_log import record_of
 from tests.component.kafka.test_runner_in_memory import TAGS, TOPIC, Bench, until
-from tests.support.counting_handler import Clicks, CountingHandler
+from tests.support.counting_handler import Clicks, CountingHandler, click
 
 
 class SlowHandler(CountingHandler):
@@ -132,6 +134,52 @@ async def test_a_partition_waits_while_too_many_batches_are_not_announced() -> N
             await asyncio.sleep(0.01)
     await bench.runner.stop()
     assert bench.consumer.committed_offsets == {0: 18}
+
+
+async def test_nothing_new_is_taken_before_what_a_crash_left_is_announced() -> None:
+    bench = Bench()
+    bench.publisher.failures = [TransientError("log away")] * 100_000
+    bench.clicks(3)
+    await bench.assign()
+    await bench.deliver()
+    await bench.runner.stop(drain_s=0)
+    bench.crash()
+    bench.clicks(3, start=3)
+    await bench.assign()
+    await bench.deliver()
+    assert bench.state()["clicks"] == 3  # the next events wait, however long it takes
+    bench.publisher.failures.clear()
+    async with asyncio.timeout(10):
+        while bench.state()["clicks"] < 6:
+            await bench.deliver()
+            await asyncio.sleep(0.01)
+    await bench.runner.stop()
+    numbers = [json.loads(record.value or b"")["number"] for record in bench.publisher.of(TAGS)]
+    assert numbers == [1, 2]
+
+
+@pytest.mark.parametrize(("fans", "turns"), [(5_000, 20), (1, 4)])
+async def test_a_large_batch_gives_the_event_loop_its_turns(fans: int, turns: int) -> None:
+    """Heartbeats share the loop: many decisions, or many records of one fan, must not hold it."""
+    bench = Bench()
+    for n in range(5_000):
+        fan = f"f{n % fans}"
+        bench.consumer.append(record_of(click(fan, at=1_700_000_000_000 + n), f"e{n}"))
+    await bench.assign()
+    await until(lambda: bench.runner.assignment.partitions[0].end == 5_000)
+    taken = 0
+
+    async def take_turns() -> None:
+        nonlocal taken
+        while True:
+            await asyncio.sleep(0)
+            taken += 1
+
+    other = asyncio.create_task(take_turns())
+    await bench.deliver()
+    assert taken >= turns
+    other.cancel()
+    await bench.runner.stop()
 
 
 async def test_silence_is_noticed_only_while_the_log_has_records_for_us() -> None:
