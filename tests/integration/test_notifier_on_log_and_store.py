@@ -26,6 +26,7 @@ from shared.kafka.publisher import KafkaPublisher
 from shared.testing.memory_log import record_of
 
 TOKEN = "campaigns-token-for-this-test"
+OUR_NAME = "brand"
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -86,7 +87,11 @@ def settings(
     brand = Brand.invent()
     brand.write_sandbox_config(tmp_path / "sandbox.yaml", "http://127.0.0.1:9")
     brand.write_accounts(tmp_path / "accounts.yaml", "http://sandbox")
-    for entries in yaml.safe_load((tmp_path / "accounts.yaml").read_text()).values():
+    accounts = yaml.safe_load((tmp_path / "accounts.yaml").read_text())
+    for one in (*accounts["wechat"], *accounts["weibo"]):
+        one["name"] = OUR_NAME  # events name an account by the platform's own id
+    (tmp_path / "accounts.yaml").write_text(yaml.safe_dump(accounts))
+    for entries in accounts.values():
         for name in _references(entries):
             monkeypatch.setenv(name, getattr(brand, _SECRETS[name]))
     return NotifierSettings(
@@ -156,7 +161,7 @@ def campaign(name: str, **fields: Any) -> dict[str, Any]:
     return {
         "id": name,
         "name": name,
-        "account": f"wechat:{WECHAT}",
+        "account": f"wechat:{OUR_NAME}",
         "content": {"text": "欢迎关注！"},
         "promotion": False,
         **fields,
