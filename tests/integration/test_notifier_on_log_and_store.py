@@ -14,7 +14,7 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
-from deploy.local.brand import WECHAT, WEIBO, Brand
+from deploy.local.brand import NAME, WECHAT, WEIBO, Brand
 from deploy.sandbox.app import create_app as create_sandbox
 from deploy.sandbox.config import load_config
 from deploy.sandbox.world import World
@@ -26,7 +26,6 @@ from shared.kafka.publisher import KafkaPublisher
 from shared.testing.memory_log import record_of
 
 TOKEN = "campaigns-token-for-this-test"
-OUR_NAME = "brand"
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -87,11 +86,7 @@ def settings(
     brand = Brand.invent()
     brand.write_sandbox_config(tmp_path / "sandbox.yaml", "http://127.0.0.1:9")
     brand.write_accounts(tmp_path / "accounts.yaml", "http://sandbox")
-    accounts = yaml.safe_load((tmp_path / "accounts.yaml").read_text())
-    for one in (*accounts["wechat"], *accounts["weibo"]):
-        one["name"] = OUR_NAME  # events name an account by the platform's own id
-    (tmp_path / "accounts.yaml").write_text(yaml.safe_dump(accounts))
-    for entries in accounts.values():
+    for entries in yaml.safe_load((tmp_path / "accounts.yaml").read_text()).values():
         for name in _references(entries):
             monkeypatch.setenv(name, getattr(brand, _SECRETS[name]))
     return NotifierSettings(
@@ -161,7 +156,7 @@ def campaign(name: str, **fields: Any) -> dict[str, Any]:
     return {
         "id": name,
         "name": name,
-        "account": f"wechat:{OUR_NAME}",
+        "account": f"wechat:{NAME}",
         "content": {"text": "欢迎关注！"},
         "promotion": False,
         **fields,
