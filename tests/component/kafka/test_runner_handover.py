@@ -10,8 +10,9 @@ import pytest
 from aiokafka import TopicPartition
 
 from shared.errors import TransientError
+from shared.events import TagRemoved
 from shared.kafka import fold
-from shared.kafka.handler import Change
+from shared.kafka.handler import Announcement, Change
 from shared.testing.memory_log import record_of
 from tests.component.kafka.test_runner_in_memory import TAGS, TOPIC, Bench, until
 from tests.support.counting_handler import Clicks, CountingHandler, click
@@ -179,6 +180,45 @@ async def test_a_large_batch_gives_the_event_loop_its_turns(fans: int, turns: in
     await bench.deliver()
     assert taken >= turns
     other.cancel()
+    await bench.runner.stop()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_what_time_decided_before_a_crash_is_announced_on_assignment_too(
+    restarted: bool,  # noqa: FBT001 -- a parameter
+) -> None:
+    bench = Bench()
+    bench.clicks(2)
+    await bench.assign()
+    await bench.deliver()
+    if restarted:  # the document is read from the store, not taken from the cache
+        await bench.runner.stop()
+        bench.crash()
+        await bench.assign()
+    bench.publisher.failures = [TransientError("log away")] * 100_000
+    fallen = Announcement(
+        TagRemoved(
+            occurred_at=1_700_000_000_000,
+            platform="wechat",
+            account="gh_1",
+            fan="a",
+            tag="t",
+            rule_version="1",
+            because="time",
+            cause="c",
+            tags=(),
+            number=1,
+        ),
+        "c",
+    )
+    await bench.runner.writer.change(
+        ["wechat:gh_1:a"], lambda _id, _state: Change(Clicks(), (fallen,)), announced=False
+    )
+    await bench.runner.stop(drain_s=0)
+    bench.publisher.failures.clear()
+    bench.crash()
+    await bench.assign()
+    await until(lambda: len(bench.publisher.ids(TAGS)) == 1)
     await bench.runner.stop()
 
 
