@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
-from deploy.local.brand import WECHAT, WECHAT_APP_ID, Brand
+from deploy.local.brand import NAME, WECHAT, WECHAT_APP_ID, Brand
 from deploy.sandbox.signing import sha1_of_sorted
 from deploy.sandbox.wechat_aes import Envelope
 from deploy.sandbox.wechat_xml import build_xml
@@ -49,7 +49,7 @@ def request(brand: Brand, fields: dict[str, object]) -> bytes:
     )
     body = build_xml({"ToUserName": WECHAT, "Encrypt": sealed}).encode()
     head = (
-        f"POST /wechat/{WECHAT}?{query} HTTP/1.1\r\nHost: bench\r\nContent-Type: text/xml\r\n"
+        f"POST /wechat/{NAME}?{query} HTTP/1.1\r\nHost: bench\r\nContent-Type: text/xml\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

@@ -11,10 +11,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from pymongo import MongoClient
 
 from deploy.local.parts.kafka import KafkaCluster
 from tests.support.parts import KINDS, PARTS_ENV, Kind, Parts, start_or_skip, unique_name
+
+# A slow machine is no mistake. In CI hypothesis knows that by itself; a laptop may be busy too.
+settings.register_profile(
+    "patient",
+    settings.default,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

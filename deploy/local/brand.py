@@ -14,8 +14,9 @@ from typing import Any
 
 import yaml
 
-# Our names for the accounts, part of addresses and of fan keys, are the platforms' own here, so
-# that the shop of the story, which knows only those, can name a fan.
+# Our name for the accounts, part of the webhooks' addresses. Events and fans' keys have the
+# platforms' own ids.
+NAME = "brand"
 WECHAT = "gh_0a1b2c3d4e5f"
 WECHAT_APP_ID = "wx0a1b2c3d4e5f6071"
 WEIBO = "2187654321"
@@ -87,7 +88,7 @@ class Brand:
                     "encoding_aes_key": self.wechat_aes_key,
                     "kind": "service",
                     "mode": "safe",
-                    "webhook": f"{ingest_url}/wechat/{WECHAT}",
+                    "webhook": f"{ingest_url}/wechat/{NAME}",
                 }
             ],
             "weibo": [
@@ -95,7 +96,7 @@ class Brand:
                     "uid": int(WEIBO),
                     "app_secret": self.weibo_app_secret,
                     "access_token": self.weibo_access_token,
-                    "webhook": f"{ingest_url}/weibo/{WEIBO}",
+                    "webhook": f"{ingest_url}/weibo/{NAME}",
                 }
             ],
             "shops": [
@@ -117,7 +118,7 @@ class Brand:
         accounts = {
             "wechat": [
                 {
-                    "name": WECHAT,
+                    "name": NAME,
                     "kind": "service",
                     "app_id": WECHAT_APP_ID,
                     "original_id": WECHAT,
@@ -129,7 +130,7 @@ class Brand:
             ],
             "weibo": [
                 {
-                    "name": WEIBO,
+                    "name": NAME,
                     "uid": WEIBO,
                     "app_secret": "${WEIBO_BRAND_APP_SECRET}",
                     "access_token": "${WEIBO_BRAND_ACCESS_TOKEN}",

@@ -30,7 +30,7 @@ from services.notifier.loops.planner import Planner
 from services.notifier.loops.relay import Relay
 from services.notifier.metrics import GROUP, SendingMetrics
 from services.notifier.routes import StaffApi
-from services.notifier.senders import Senders, find_accounts
+from services.notifier.senders import Senders, find_accounts, find_names
 from services.notifier.settings import NotifierSettings
 from shared.kafka.handler import Documents
 from shared.kafka.session import LogSession
@@ -163,7 +163,7 @@ def create_app(settings: NotifierSettings, *, http: httpx.AsyncClient | None = N
             name: ChannelRules(channel.platform, channel.refuse_content)
             for name, channel in PUSH_CHANNELS.items()
         },
-        accounts=frozenset(accounts),
+        accounts=find_names(accounts),
         clock=clock,
     )
 

@@ -65,7 +65,7 @@ class StaffApi:
     push_queries: PushQueries
     wave_queries: WaveQueries
     channels: Mapping[str, ChannelRules]
-    accounts: frozenset[str]
+    accounts: Mapping[str, str]
     clock: Clock
 
     def routes(self) -> list[StaffRoute]:

@@ -30,11 +30,17 @@ _KEY_BYTES: Final = 16
 
 
 def find_accounts(accounts: Accounts) -> Mapping[str, AccountConfig]:
-    """The accounts that can be pushed to, by `platform:name`."""
+    """The accounts that can be pushed to, as events name them: by the platform's own id."""
     return {
-        **{f"wechat:{one.name}": one for one in accounts.wechat},
-        **{f"weibo:{one.name}": one for one in accounts.weibo},
+        **{f"wechat:{one.original_id}": one for one in accounts.wechat},
+        **{f"weibo:{one.uid}": one for one in accounts.weibo},
     }
+
+
+def find_names(accounts: Mapping[str, AccountConfig]) -> Mapping[str, str]:
+    """What staff may call an account (our name too), and how events name it."""
+    ours = {f"{key.partition(':')[0]}:{one.name}": key for key, one in accounts.items()}
+    return {**ours, **{key: key for key in accounts}}
 
 
 class Senders:

@@ -134,7 +134,7 @@ class IncidentRoutes:
         account = request.query_params.get("account")
         with _store_away():
             accounts = [account] if account else list(await self._counters.all())
-            states = await self._writer.change(accounts, _look)
+            states = await self._writer.change(accounts, _look, announced=False)
         found = [
             incident
             for state in states.values()
@@ -189,7 +189,7 @@ class IncidentRoutes:
     async def _find(self, incident_id: str) -> Incident:
         account = decisions.account_of(incident_id)
         with _store_away():
-            states = await self._writer.change([account], _look)
+            states = await self._writer.change([account], _look, announced=False)
         incident = decisions.find(states[account], incident_id)
         if incident is None:
             raise HttpError(404, "unknown_incident", "There is no such incident.")

@@ -68,7 +68,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         self._idle.set()
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._moved_at = time.monotonic()
+        self._moved_at = self._tried_at = time.monotonic()
 
     def start(self) -> None:
         """Begin to commit and to measure lag."""
@@ -191,6 +191,8 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
     ) -> None:
         """Go back to `offset` and deliver again after `seconds`."""
         partition.paused = True
+        if reason != "handler":  # a dependency is away: who waits for it is not silent
+            self._tried_at = time.monotonic()
         self._observer.partition_paused(self._group, partition.number, reason)
         self.hold(partition, consumer, offset)
         asyncio.get_running_loop().call_later(seconds, self._resume, partition)
@@ -231,12 +233,12 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         self._moved_at = time.monotonic()
 
     def silent_s(self) -> float:
-        """Seconds without progress while the log had records for us; 0 while there are none."""
+        """Seconds without progress or a try while the log had records for us; else 0."""
         behind = any(
             0 <= max(p.seen, p.books_from) < p.end and not p.stopped and not p.paused
             for p in self.partitions.values()
         )
-        return time.monotonic() - self._moved_at if behind else 0.0
+        return time.monotonic() - max(self._moved_at, self._tried_at) if behind else 0.0
 
     async def commit(self) -> None:
         """Commit what is done, in order. A lost partition's offset is its new owner's to commit."""
@@ -278,6 +280,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
             try:
                 await self._look()
             except (KafkaError, IllegalStateError) as error:
+                self._tried_at = time.monotonic()
                 self._observer.failure(self._group, "lag", error)
 
     async def _look(self) -> None:

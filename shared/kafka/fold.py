@@ -123,8 +123,11 @@ def fold(
 def change(held: Held[S], wanted: Change[S], *, source: str) -> None:
     """Apply what something other than a record decided, changing `held`."""
     held.state = wanted.state
-    _announce(held.book, wanted.announcements, source, traceparent="")
-    _check_outbox(held.book)
+    book = held.book
+    _announce(book, wanted.announcements, source, traceparent="")
+    if book.marks:  # it has records' partition too: whoever owns that announces what a crash left
+        book.owner = owner_text(book.marks[-1].topic, book.marks[-1].partition)
+    _check_outbox(book)
 
 
 def entry(event: Event, cause: str, ordinal: int, source: str, traceparent: str) -> Entry:

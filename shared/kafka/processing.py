@@ -77,8 +77,9 @@ class Processor(Generic[S]):
         self._epoch = epoch
         self._group = f"{service}.{topic}"
         self._reader = FactReader(topic, handler.types)
-        self._buried: set[tuple[int, int]] = set()
-        """Origins set aside for a batch that is not through yet: they are not set aside again."""
+        self._buried: dict[tuple[int, int], PermanentError] = {}
+        """Origins set aside for a batch that is not through yet: what is in the dead-letter topic
+        stays dead, though the batch that comes again may have other bounds."""
 
     async def process(
         self, records: dict[int, list[RawRecord]], partitions: dict[int, Partition]
@@ -94,6 +95,10 @@ class Processor(Generic[S]):
         step(self._group, "read")
         await self._parse(batch)
         await self._handler.before(batch.facts)
+        for number, some in batch.records.items() if self._buried else ():
+            for record in some:
+                if (number, record.offset) in self._buried:
+                    batch.dead[number, record.offset] = self._buried[number, record.offset]
         for fact in batch.facts:
             document_id = self._handler.document_id(fact.event)
             if document_id is None:
@@ -134,7 +139,8 @@ class Processor(Generic[S]):
             alive = [f for f in alive if (f.partition, f.offset) not in batch.dead]
         await self._handler.after(alive)
         step(self._group, "followed_up")
-        self._buried.difference_update(batch.dead)
+        for origin in batch.dead:
+            self._buried.pop(origin, None)
         return batch, self._writer.announce(done)
 
     async def _parse(self, batch: Batch) -> None:
@@ -190,7 +196,7 @@ class Processor(Generic[S]):
             await self._publisher.publish(letters)
         except TransientError as error:
             raise DeadLetterTopicError("the dead-letter topic can't take it") from error
-        self._buried.update(waiting)
+        self._buried |= {origin: batch.dead[origin] for origin in waiting}
 
     async def _save_books(self, batch: Batch, partitions: dict[int, Partition]) -> None:
         for number, offsets in batch.skipped.items():

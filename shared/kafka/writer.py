@@ -138,17 +138,22 @@ class DocumentWriter(Generic[S]):
             await through
         return {document_id: held.state for document_id, held in done.items()}
 
-    async def relay(self, topic: str = "", partitions: Sequence[int] = (-1,)) -> int:
+    async def relay(
+        self, topic: str = "", partitions: Sequence[int] = (-1,), *, announced: bool = True
+    ) -> int:
         """Announce what a crash left of these partitions' documents; answers how many.
 
-        Called by the owner of the partitions, before their next records.
+        Called by the owner of the partitions, before their next records. `announced`: as in
+        `change`.
         """
         left: dict[str, Held[S]] = {}
         async for raw in self._store.pending(self._documents.loop, topic, partitions):
             held = self._held(raw)
             left[raw["_id"]] = held
         if left:
-            await self.announce(left)
+            through = self.announce(left)
+            if announced:
+                await through
         return len(left)
 
     def forget(self) -> None:

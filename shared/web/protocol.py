@@ -125,8 +125,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def cut_if_late(self, now: float) -> None:
         """End the connection if its client owes us something for too long."""
-        if self.transport.is_closing():
-            return
+        if self._unread_since is None and self.transport.is_closing():
+            self._unread_since = now  # an orderly end waits for its reader, too long otherwise
         if self._unread_since is not None:
             if now - self._unread_since > self.limits.write_timeout_s:
                 self.refused("answer_unread")

@@ -14,11 +14,12 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
-from deploy.local.brand import WECHAT, WEIBO, Brand
+from deploy.local.brand import NAME, WECHAT, WEIBO, Brand
 from deploy.sandbox.app import create_app as create_sandbox
 from deploy.sandbox.config import load_config
 from deploy.sandbox.world import World
 from services.notifier.app import create_app
+from services.notifier.domain import platform_clock
 from services.notifier.settings import NotifierSettings
 from shared.events import Event, FanFollowed, MessageReceived, TagAssigned
 from shared.kafka.publisher import KafkaPublisher
@@ -155,7 +156,7 @@ def campaign(name: str, **fields: Any) -> dict[str, Any]:
     return {
         "id": name,
         "name": name,
-        "account": f"wechat:{WECHAT}",
+        "account": f"wechat:{NAME}",
         "content": {"text": "欢迎关注！"},
         "promotion": False,
         **fields,
@@ -163,8 +164,10 @@ def campaign(name: str, **fields: Any) -> dict[str, Any]:
 
 
 async def test_a_greeting_and_a_mass_send_reach_the_platform_and_are_counted(
-    settings: NotifierSettings,
+    settings: NotifierSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Mass sends are held around Shanghai's midnight, and this test may run then.
+    monkeypatch.setattr(platform_clock, "near_boundary", lambda _now: False)
     async with running(settings) as stack:
         greeting = campaign("greeting", channel="wechat_customer_message", trigger={"tag": "new"})
         created = await stack.api.post("/v1/campaigns", json=greeting)

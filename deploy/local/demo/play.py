@@ -24,8 +24,9 @@ TOPICS = ("fan-events.v1", "tag-changes.v1", "push-outcomes.v1", "incidents.v1")
 PROBES = 50
 PROBE_PACE_S = 0.1
 PROBE_POLL_S = 0.02
-STEP_TIMEOUT_S = 30.0
-DRAIN_TIMEOUT_S = 30.0
+STEP_TIMEOUT_S = 60.0
+"""Patience with a slow machine; a step takes a few seconds on a quick one."""
+DRAIN_TIMEOUT_S = 60.0
 SETTLED_LOOKS = 3
 PLATFORMS = ("wechat", "weibo")
 PAGERS = ("wecom", "pagerduty")

@@ -2,7 +2,8 @@
 
 Pages are asked for by how many items to leave out. New items push others down (a page repeats
 some), deleted ones pull others up (a page would miss some). So pages overlap, and one that shares
-nothing with the page before means that items may have slipped between: the walk begins again.
+nothing with the page before, or is empty, means that items may have slipped between: the walk
+begins again.
 It ends at a page whose ids are all known from earlier, finished walks, or at the list's end. A
 walk that breaks off leaves nothing known, so the next one goes over the same ground.
 """
@@ -60,7 +61,7 @@ def take_page(walk: Walk, ids: Sequence[str], total: int) -> Step:
     )
     seen = walk.seen + fresh
     page = frozenset(ids)
-    if walk.page and ids and not page & walk.page:
+    if walk.page and not page & walk.page:
         again = Walk(walk.known, seen=seen, restarts=walk.restarts + 1)
         return Step(again, fresh, done=False, gave_up=again.restarts > MOST_RESTARTS)
     done = not ids or page <= walk.known or walk.begin + len(ids) >= total

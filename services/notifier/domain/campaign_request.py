@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Self
 
@@ -76,6 +76,7 @@ class CampaignRequest(_Asked):
     """Chosen by the client: posting the same campaign again changes nothing."""
     name: Name
     account: Annotated[str, Field(pattern=r"^(wechat|weibo):[^:\s]{1,128}$")]
+    """By our name of it, or by the platform's own id."""
     channel: str
     audience: TagChoice | None = None
     """Everyone who has the tag when the campaign starts."""
@@ -98,10 +99,17 @@ class CampaignRequest(_Asked):
 def make_campaign(
     request: CampaignRequest,
     channels: Mapping[str, ChannelRules],
-    accounts: frozenset[str],
+    accounts: Mapping[str, str],
     now: int,
 ) -> Campaign | list[str]:
-    """The campaign that was asked for, or what is wrong with it, a line each."""
+    """The campaign that was asked for, or what is wrong with it, a line each.
+
+    Args:
+        request: as it came.
+        channels: by name.
+        accounts: what an account may be called, and how events name it.
+        now: milliseconds.
+    """
     not_before = _millis(request.not_before) or 0
     expires = _millis(request.expires) or max(now, not_before) + DEFAULT_LIFE_MS
     content = (
@@ -115,6 +123,7 @@ def make_campaign(
     ]
     if problems:
         return problems
+    request = request.model_copy(update={"account": accounts[request.account]})
     return Campaign(
         id=request.id,
         name=request.name,
@@ -135,7 +144,7 @@ def make_campaign(
 def _check_channel(
     request: CampaignRequest,
     channels: Mapping[str, ChannelRules],
-    accounts: frozenset[str],
+    accounts: Mapping[str, str],
     content: Content,
 ) -> list[str]:
     rules = channels.get(request.channel)
@@ -161,7 +170,7 @@ def _check_times(not_before: int, expires: int, now: int) -> list[str]:
     return []
 
 
-def _listed(accounts: frozenset[str]) -> str:
+def _listed(accounts: Iterable[str]) -> str:
     return ", ".join(sorted(accounts)) or "none"
 
 

@@ -30,8 +30,6 @@ CallOutcome: TypeAlias = Accepted[Receipt] | Refused | Unknown
 
 CRASHED: Final = "crashed_in_call"
 """The process ended between the commitment and the note of the outcome."""
-TOO_LONG_UNKNOWN: Final = "key_expired"
-"""A mass send's key is checked for 24 h only; what is unknown by then stays so."""
 
 _FINAL_REACTIONS: Final = frozenset({Reaction.DROP, Reaction.DROP_FAN, Reaction.FIX})
 _RETRY_MS: Final = 5_000

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.notifier.domain.account import Wave
-from services.notifier.domain.periods import HOUR_MS, MINUTE_MS
+from services.notifier.domain.account import Account, Wave
+from services.notifier.domain.campaigns import Campaign
+from services.notifier.domain.periods import HOUR_MS, MINUTE_MS, QuietHours
 
 FEWEST_FANS: Final = 2
 MOST_FANS: Final = 10_000
 """Source: WeChat "Batch sends", api_masssend."""
 REPEAT_FOR_MS: Final = 23 * HOUR_MS
 """The platform checks a `clientmsgid` over 24 h; after that a repeat would be a second send."""
+TOO_LONG_UNKNOWN: Final = "key_expired"
+"""A mass send's key is checked for 24 h only; what is unknown by then stays so."""
+CANCELLED: Final = "cancelled_in_call"
+"""The campaign was cancelled before anybody knew whether the wave had gone."""
+TOO_FEW_LEFT: Final = "too_few_left"
+"""So many opted out or left meanwhile that the wave can't be asked for again."""
 _FIRST_REPEAT_MS: Final = 61_000
 """Source: WeChat code 45066, wait a minute before the same key is used again."""
 _LONGEST_REPEAT_MS: Final = 10 * MINUTE_MS
@@ -35,6 +42,17 @@ def next_try(wave: Wave, now: int) -> int:
     return now + min(doubled, _LONGEST_REPEAT_MS)
 
 
-def may_repeat(wave: Wave, now: int) -> bool:
-    """Whether the platform still remembers the key."""
-    return now - wave.at < REPEAT_FOR_MS
+def why_ended(wave: Wave, campaign: Campaign, now: int) -> str | None:
+    """Why the call is never repeated again; None while it may be, now or later."""
+    if now - wave.at >= REPEAT_FOR_MS:
+        return TOO_LONG_UNKNOWN
+    return CANCELLED if campaign.cancelled else None
+
+
+def must_wait(campaign: Campaign, account: Account, quiet: QuietHours, now: int) -> bool:
+    """Whether the call may not be repeated now.
+
+    No call may have arrived yet, so a repeated one is a send like any other.
+    """
+    paused = campaign.promotion and account.paused
+    return paused or quiet.ends_at(now) is not None

@@ -22,7 +22,6 @@ from services.notifier.domain.campaigns import Campaign
 from services.notifier.domain.fan import Fan
 from services.notifier.domain.pushes import Push, PushState
 from services.notifier.domain.reactions import (
-    TOO_LONG_UNKNOWN,
     CallOutcome,
     Receipt,
     name_outcome,
@@ -31,7 +30,13 @@ from services.notifier.domain.reactions import (
     stop_after,
 )
 from services.notifier.domain.wave_record import WaveRecord, record_wave
-from services.notifier.domain.waves import may_repeat, next_try
+from services.notifier.domain.waves import (
+    FEWEST_FANS,
+    TOO_FEW_LEFT,
+    must_wait,
+    next_try,
+    why_ended,
+)
 from services.notifier.loops.desk import Desk, chunks, leave
 from services.notifier.ports import PushChannel
 from shared.kafka.handler import Change
@@ -70,25 +75,52 @@ class OpenWaves:
         now = self._desk.time.moment().now
         if now < wave.try_at:
             return 0
-        rows = await self._desk.books.queries.of_attempt(wave.id)
-        if not may_repeat(wave, now) or not rows:
-            await self._note(wave, "unknown", TOO_LONG_UNKNOWN)
+        campaigns = self._desk.books.campaigns
+        campaign = (await campaigns.change([wave.campaign], leave, announced=False))[wave.campaign]
+        ended = why_ended(wave, campaign, now)
+        if ended is not None:
+            await self._note(wave, "unknown", ended)
             return wave.fans
-        return await self._repeat(account, wave, rows, now)
+        return await self._repeat(account, wave, campaign, now)
 
-    async def _repeat(self, account: Account, wave: Wave, rows: Sequence[Push], now: int) -> int:
+    async def _repeat(self, account: Account, wave: Wave, campaign: Campaign, now: int) -> int:
         desk = self._desk
-        if call_free_at(account, now) > now:
+        waits = must_wait(campaign, account, desk.rules.quiet_hours, now)
+        if waits or call_free_at(account, now) > now:
             return 0
+        rows = await self._who_still_may(wave, now)
+        if len(rows) < FEWEST_FANS:
+            await self._note(wave, "unknown", TOO_FEW_LEFT)
+            return wave.fans
         again = repeat_wave(account, wave, now, next_try(wave, now))
         if again.wave is None or not await desk.change_account(account, again):
             return 0
-        campaign = (await desk.books.campaigns.change([wave.campaign], leave, announced=False))[
-            wave.campaign
-        ]
         outcome = await self._call(again.wave, rows, campaign)
         await self._learn(again.wave, outcome)
         return wave.fans
+
+    async def _who_still_may(self, wave: Wave, now: int) -> list[Push]:
+        """The wave's fans without those who opted out or left meanwhile.
+
+        An earlier call may have reached these, so they end as unknown.
+        """
+        rows = await self._desk.books.queries.of_attempt(wave.id)
+        fans = await self._desk.read_fans(row.fan for row in rows)
+        staying: list[Push] = []
+        lost: dict[str, list[Push]] = {"opted_out": [], "not_following": []}
+        for row in rows:
+            facts = fans[row.fan].facts
+            if facts.opted_out:
+                lost["opted_out"].append(row)
+            elif facts.following is False:
+                lost["not_following"].append(row)
+            else:
+                staying.append(row)
+        for reason, leaving in lost.items():
+            settled = replace(wave, outcome="unknown", reason=reason, known_at=now)
+            for some in chunks(leaving):
+                await self._settle(settled, some)
+        return staying
 
     async def _call(self, wave: Wave, rows: Sequence[Push], campaign: Campaign) -> CallOutcome:
         time = self._desk.time

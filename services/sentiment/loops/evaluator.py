@@ -128,7 +128,7 @@ class Evaluator:
                 except FanEngagementError as error:  # the other accounts go on
                     self._observer.failed("evaluate", error)
         if now - self._relayed_at >= RELAY_MS:
-            await self._writer.relay()
+            await self._writer.relay(announced=False)
             self._relayed_at = now
         self._observer.round_done()
 
@@ -179,7 +179,7 @@ class Evaluator:
 
     async def _read(self, account: str, bell: int) -> Evidence:
         now = self._clock()
-        states = await self._writer.change([account], lambda _id, _state: None)
+        states = await self._writer.change([account], lambda _id, _state: None, announced=False)
         started = [one.started_at for one in unresolved(states[account])]
         since = max(min([now - self._thresholds.horizon_ms, *started]), now - LONGEST_LOOK_MS)
         until = now + AHEAD_MS

@@ -144,7 +144,8 @@ class Pager:
             for account in await self._counters.all()
             if await self._leases.hold(account, now)
         ]
-        states = await self._incidents.change(accounts, lambda _id, _state: None)
+        # A page must not wait for the log: what is not announced yet is paged all the same.
+        states = await self._incidents.change(accounts, lambda _id, _state: None, announced=False)
         for account, state in states.items():
             for incident in state.incidents:
                 if (incident.id, incident.number) not in self._settled:

@@ -297,7 +297,7 @@ async def test_staff_are_told_to_come_again_while_the_store_is_away(
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
     """The edge on a real socket, with little patience."""
-    patient_for = Limits(head_timeout_s=0.3, request_timeout_s=0.6, sweep_every_s=0.05)
+    patient_for = Limits(head_timeout_s=1.0, request_timeout_s=2.0, sweep_every_s=0.05)
     service = Edge(limits=patient_for).service
     serving = asyncio.create_task(service.serve())
     async with asyncio.timeout(10):

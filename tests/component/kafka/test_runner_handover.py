@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 
 import pytest
 from aiokafka import TopicPartition
 
 from shared.errors import TransientError
+from shared.events import TagRemoved
 from shared.kafka import fold
-from shared.kafka.handler import Change
+from shared.kafka.handler import Announcement, Change
+from shared.testing.memory_log import record_of
 from tests.component.kafka.test_runner_in_memory import TAGS, TOPIC, Bench, until
-from tests.support.counting_handler import Clicks, CountingHandler
+from tests.support.counting_handler import Clicks, CountingHandler, click
 
 
 class SlowHandler(CountingHandler):
@@ -134,17 +137,118 @@ async def test_a_partition_waits_while_too_many_batches_are_not_announced() -> N
     assert bench.consumer.committed_offsets == {0: 18}
 
 
+async def test_nothing_new_is_taken_before_what_a_crash_left_is_announced() -> None:
+    bench = Bench()
+    bench.publisher.failures = [TransientError("log away")] * 100_000
+    bench.clicks(3)
+    await bench.assign()
+    await bench.deliver()
+    await bench.runner.stop(drain_s=0)
+    bench.crash()
+    bench.clicks(3, start=3)
+    await bench.assign()
+    await bench.deliver()
+    assert bench.state()["clicks"] == 3  # the next events wait, however long it takes
+    bench.publisher.failures.clear()
+    async with asyncio.timeout(10):
+        while bench.state()["clicks"] < 6:
+            await bench.deliver()
+            await asyncio.sleep(0.01)
+    await bench.runner.stop()
+    numbers = [json.loads(record.value or b"")["number"] for record in bench.publisher.of(TAGS)]
+    assert numbers == [1, 2]
+
+
+@pytest.mark.parametrize(("fans", "turns"), [(5_000, 20), (1, 4)])
+async def test_a_large_batch_gives_the_event_loop_its_turns(fans: int, turns: int) -> None:
+    """Heartbeats share the loop: many decisions, or many records of one fan, must not hold it."""
+    bench = Bench()
+    for n in range(5_000):
+        fan = f"f{n % fans}"
+        bench.consumer.append(record_of(click(fan, at=1_700_000_000_000 + n), f"e{n}"))
+    await bench.assign()
+    await until(lambda: bench.runner.assignment.partitions[0].end == 5_000)
+    taken = 0
+
+    async def take_turns() -> None:
+        nonlocal taken
+        while True:
+            await asyncio.sleep(0)
+            taken += 1
+
+    other = asyncio.create_task(take_turns())
+    await bench.deliver()
+    assert taken >= turns
+    other.cancel()
+    await bench.runner.stop()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_what_time_decided_before_a_crash_is_announced_on_assignment_too(
+    restarted: bool,  # noqa: FBT001 -- a parameter
+) -> None:
+    bench = Bench()
+    bench.clicks(2)
+    await bench.assign()
+    await bench.deliver()
+    if restarted:  # the document is read from the store, not taken from the cache
+        await bench.runner.stop()
+        bench.crash()
+        await bench.assign()
+    bench.publisher.failures = [TransientError("log away")] * 100_000
+    fallen = Announcement(
+        TagRemoved(
+            occurred_at=1_700_000_000_000,
+            platform="wechat",
+            account="gh_1",
+            fan="a",
+            tag="t",
+            rule_version="1",
+            because="time",
+            cause="c",
+            tags=(),
+            number=1,
+        ),
+        "c",
+    )
+    await bench.runner.writer.change(
+        ["wechat:gh_1:a"], lambda _id, _state: Change(Clicks(), (fallen,)), announced=False
+    )
+    await bench.runner.stop(drain_s=0)
+    bench.publisher.failures.clear()
+    bench.crash()
+    await bench.assign()
+    await until(lambda: len(bench.publisher.ids(TAGS)) == 1)
+    await bench.runner.stop()
+
+
 async def test_silence_is_noticed_only_while_the_log_has_records_for_us() -> None:
     bench = Bench()
     bench.clicks(3)
     await bench.assign()
     await until(lambda: bench.runner.assignment.partitions[0].end == 3)
     bench.runner.assignment._moved_at -= 100
+    bench.runner.assignment._tried_at -= 100
     assert bench.runner.stuck_s() > 90
     await bench.deliver()
     bench.runner.assignment._moved_at -= 100
     assert bench.runner.stuck_s() == 0
     await bench.runner.stop()
+
+
+async def test_who_waits_for_the_store_is_not_silent_however_long_it_is_away() -> None:
+    bench = Bench()
+    bench.clicks(3)
+    await bench.assign()
+    await until(lambda: bench.runner.assignment.partitions[0].end == 3)
+    bench.store.failures = [TransientError("away")] * 1_000
+    for _ in range(2):
+        bench.runner.assignment._moved_at -= 100
+        bench.runner.assignment._tried_at -= 100
+        await bench.deliver()
+        await until(lambda: not bench.consumer.paused)
+        assert bench.runner.stuck_s() < 50
+    await bench.runner.stop(0)
 
 
 async def test_a_change_by_time_is_written_and_announced_like_a_records() -> None:

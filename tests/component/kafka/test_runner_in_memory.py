@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from shared.events.envelope import from_headers
 from shared.kafka.bookkeeping import RING_SIZE
 from shared.kafka.ports import OutgoingRecord
 from shared.kafka.runner import Runner
+from shared.store.ports import GuardedWrite
 from shared.testing.memory_log import MemoryConsumer, MemoryPublisher, drive, record_of
 from shared.testing.memory_store import MemoryGuardedStore, MemoryPartitionBooks
 from shared.testing.silent_observer import SilentObserver
@@ -390,6 +391,33 @@ async def test_a_document_that_would_pass_its_limit_sets_only_that_fans_events_a
     reasons = {dict(r.headers)["dlq_reason"] for r in bench.publisher.of(DLQ)}
     assert reasons == {b"fan_document_full"}
     assert bench.consumer.committed_offsets == {0: 8}
+    assert bench.balanced()
+
+
+async def test_what_was_set_aside_stays_so_when_its_batch_comes_again_with_other_bounds() -> None:
+    bench = Bench()
+    for n in range(2):
+        big = click("big", at=1_700_000_000_000 + n, key="blob:" + "x" * 600_000)
+        bench.consumer.append(record_of(big, f"big{n}"))
+    await bench.assign()
+    await until(lambda: bench.runner.assignment.partitions[0].books_from >= 0)
+    write = bench.store.write
+
+    async def away(writes: Sequence[GuardedWrite]) -> set[str]:
+        del writes
+        bench.store.write = write  # type: ignore[method-assign]  # for one call
+        raise TransientError("away")
+
+    bench.clicks(1, fan="small")
+    bench.store.write = away  # type: ignore[method-assign]  # for one call
+    await bench.deliver()
+    assert len(bench.publisher.of(DLQ)) == 2
+    await until(lambda: not bench.consumer.paused)
+    for _ in range(3):
+        await bench.deliver(at_most=1)
+    await bench.runner.stop()
+    assert bench.state("small")["clicks"] == 1
+    assert len(bench.publisher.of(DLQ)) == 2
     assert bench.balanced()
 
 

@@ -40,7 +40,7 @@ def api_of(world: World, *, token: str = PLANNER) -> httpx.AsyncClient:
             name: ChannelRules(one.platform, one.refuse_content)
             for name, one in PUSH_CHANNELS.items()
         },
-        accounts=frozenset({ACCOUNT, "weibo:brand"}),
+        accounts={"wechat:shop": ACCOUNT, ACCOUNT: ACCOUNT, "weibo:brand": "weibo:brand"},
         clock=world.clock,
     )
     settings = ApiSettings(
@@ -72,6 +72,16 @@ def asked(**fields: Any) -> dict[str, Any]:
         **fields,
     }
     return {name: value for name, value in body.items() if value is not None}
+
+
+async def test_an_account_may_be_called_by_our_name_and_is_kept_as_events_name_it() -> None:
+    world = World()
+    async with api_of(world) as api:
+        created = await api.post("/v1/campaigns", json=asked(account="wechat:shop"))
+        world.clock.advance(1)
+        again = await api.post("/v1/campaigns", json=asked())
+    assert (created.status_code, again.status_code) == (201, 200)
+    assert created.json()["account"] == ACCOUNT
 
 
 async def test_posting_a_campaign_again_changes_nothing_and_another_is_refused() -> None:

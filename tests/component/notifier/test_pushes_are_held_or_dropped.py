@@ -135,6 +135,21 @@ async def test_the_sixth_message_of_a_window_is_held_until_the_fan_acts() -> Non
     assert not world.platform.over_quota
 
 
+async def test_a_lost_answer_counts_as_a_message_of_the_window() -> None:
+    world = World()
+    for number in range(7):
+        await world.campaign(f"c{number}")
+    await write(world)
+    await world.tag("f1", "new")
+    await world.deliver(world.fan_events, followed("f1", world.clock.wall - 10 * 60_000))
+    world.platform.faults = ["lost_after"] * 3
+    for _ in range(3):
+        await world.run()
+        world.clock.advance(5 * 60_000)
+    assert len(world.platform.accepted) == 5
+    assert not world.platform.over_quota
+
+
 @pytest.mark.parametrize("word", ["退订", "TD", " td。", "取消订阅"])
 async def test_a_fan_who_opted_out_gets_nothing_until_opting_in_again(word: str) -> None:
     world = World()

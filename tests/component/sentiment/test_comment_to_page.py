@@ -246,16 +246,21 @@ async def test_a_channel_that_raises_does_not_stop_the_others() -> None:
     assert [page.step for page in world.channels["pager"].accepted] == [1]
 
 
-async def test_a_page_goes_out_while_the_log_is_away_and_the_event_follows() -> None:
+async def test_pages_go_out_and_escalate_while_the_log_is_away_and_the_events_follow() -> None:
     world = World()
     process = world.process()
     complaints(world)
     await process.consume()
-    world.publisher.failures = [TransientError("the log is away")] * 3
-    await process.work()
-    assert len(world.channels["robot"].accepted) == 1
+    world.publisher.failures = [TransientError("the log is away")] * 1_000
+    async with asyncio.timeout(10):  # each would wait for the log, and so for ever
+        await process.work()
+        assert len(world.channels["robot"].accepted) == 1
+        world.wait(61)
+        await process.work()
+    assert [page.step for page in world.channels["pager"].accepted] == [1]
+    world.publisher.failures.clear()
     await process.incidents.stop()
-    assert [kind for kind, _ in world.announced()] == ["IncidentOpened"]
+    assert [kind for kind, _ in world.announced()] == ["IncidentOpened", "IncidentEscalated"]
 
 
 async def test_another_process_does_not_page_until_the_lease_has_run_out() -> None:
@@ -315,6 +320,7 @@ async def test_two_processes_that_judge_at_once_open_one_incident() -> None:
     bell = world.counters.counts[ACCOUNT]
     await first.evaluator.judge(ACCOUNT, bell)
     await second.evaluator.judge(ACCOUNT, bell)
+    await second.incidents.stop()
     assert len(world.incidents) == 1
     assert [kind for kind, _ in world.announced()] == ["IncidentOpened"]
 

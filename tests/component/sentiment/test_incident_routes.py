@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -213,3 +214,17 @@ async def test_a_store_that_is_away_is_told_so_that_the_click_is_repeated(
     assert answer.status_code == 503
     assert answer.headers["retry-after"]
     assert world.incidents[0].status == "open"
+
+
+async def test_the_link_and_the_api_answer_while_the_log_is_away(
+    world: World, process: Process, http: httpx.AsyncClient
+) -> None:
+    world.publisher.failures = [TransientError("the log is away")] * 1_000
+    async with asyncio.timeout(10):  # each would wait for the log, and so for ever
+        await http.post(link(world), data={"action": "acknowledge", "who": "王"})
+        page = await http.get(link(world))
+        listed = await http.get("/v1/incidents", headers=staff())
+        shown = await http.get(f"/v1/incidents/{INCIDENT}", headers=staff())
+    assert [one.status_code for one in (page, listed, shown)] == [200, 200, 200]
+    assert world.incidents[0].acknowledged_by == "王"
+    await process.incidents.stop(0)

@@ -16,7 +16,7 @@ import psutil
 import pytest
 import yaml
 
-from deploy.local.brand import WECHAT
+from deploy.local.brand import NAME
 from deploy.local.parts.errors import PartError
 from deploy.local.stack import SERVICES, Stack
 
@@ -94,7 +94,7 @@ def test_services_are_told_the_same_secrets_as_the_sandbox_and_none_stands_in_th
     accounts = yaml.safe_load(accounts_text)
     reference = accounts["wechat"][0]["token"]
     assert environment[reference[2:-1]] == sandbox["wechat"][0]["token"]
-    assert sandbox["wechat"][0]["webhook"] == f"{stack_url(environment)}/wechat/{WECHAT}"
+    assert sandbox["wechat"][0]["webhook"] == f"{stack_url(environment)}/wechat/{NAME}"
     tokens = json.loads(environment["FAN_STAFF_TOKENS"])
     secrets = [sandbox["wechat"][0]["token"], sandbox["shops"][0]["secret"], *tokens["viewer"]]
     assert not [secret for secret in secrets if secret in accounts_text]

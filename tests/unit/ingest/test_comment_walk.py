@@ -117,6 +117,18 @@ def test_a_page_that_shares_nothing_with_the_one_before_begins_the_walk_again() 
     assert set(step.walk.seen) >= set(first.seen)
 
 
+def test_a_list_that_shrinks_to_before_the_next_page_is_read_again() -> None:
+    """The mistake: an empty page looks like the end, and what moved up before it is never seen."""
+    article = Article()
+    article.write(60)
+    walk = Walk(frozenset())
+    for _ in range(6):
+        walk = take_page(walk, article.page(walk.begin), len(article.ids)).walk
+    del article.ids[:31]  # now the list ends where the next page would begin
+    step = take_page(walk, article.page(walk.begin), len(article.ids))
+    assert (step.walk.begin, step.walk.restarts, step.done) == (0, 1, False)
+
+
 def test_a_list_that_never_keeps_still_is_given_up() -> None:
     walk = Walk(frozenset(), page=frozenset({"x"}))
     steps = []

@@ -82,6 +82,13 @@ def test_an_unfollow_forgets_all_but_the_opt_out() -> None:
     assert facts == FanFacts(seen_at=3, following=False, following_at=3, opted_out=True, opted_at=2)
 
 
+def test_a_choice_that_arrives_late_does_not_undo_a_newer_one() -> None:
+    out = event(MessageReceived, 20, text="退订")
+    back = event(MessageReceived, 10, text="订阅")
+    assert after(out, back).opted_out
+    assert after(back, out).opted_out
+
+
 def test_a_message_that_was_re_sent_after_the_unfollow_opens_no_window() -> None:
     facts = after(event(FanUnfollowed, 5), event(MessageReceived, 4))
     assert (facts.following, facts.windows) == (False, {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.notifier.domain.ledger import (
+    MASS_SENDS_A_MONTH,
     Debit,
     DebitKind,
     Ledger,
@@ -123,3 +124,7 @@ def test_pruning_keeps_what_a_limit_still_counts() -> None:
     assert prune(ledger, first + 48 * HOUR).debits == ledger.debits
     assert [one.push for one in prune(ledger, first + 25 * DAY).debits] == ["mass"]
     assert prune(ledger, first + 35 * DAY).debits == ()
+
+
+def test_a_service_account_may_send_a_fan_four_mass_sends_a_month() -> None:
+    assert MASS_SENDS_A_MONTH == 4  # WeChat's number, which the senders take from here

@@ -72,6 +72,18 @@ def test_a_ring_never_calls_a_seen_event_new(times: list[int]) -> None:
     assert ring.times == sorted(ring.times)
 
 
+def test_each_source_has_a_ring_of_its_own() -> None:
+    held: Held[Clicks] = Held(0, Bookkeeping(), Clicks())
+    first = Fact(click(at=BEGAN), "e", "/one", "fan-events.v1", 0, 0)
+    flood = facts(list(range(1, 2 * RING_SIZE)))
+    for offset, fact in enumerate(flood, start=1):
+        fact.offset = offset
+    again = Fact(click(at=BEGAN), "e", "/one", "fan-events.v1", 0, len(flood) + 1)
+    same_id = Fact(click(at=BEGAN), "e", "/two", "fan-events.v1", 0, len(flood) + 2)
+    folded = fold(held, [first, *flood, again, same_id], HANDLER, epoch="1", source="/test")
+    assert (folded.applied, folded.duplicates, folded.dead) == (len(flood) + 2, 1, [])
+
+
 def test_one_wrong_clock_does_not_make_what_follows_look_late() -> None:
     ring = Ring([], [], bookkeeping.NOTHING_DROPPED)
     ring.add("from the future", BEGAN + 10**9)
