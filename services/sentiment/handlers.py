@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from services.sentiment.domain import documents
 from services.sentiment.domain.comments import (
     fingerprint,
     is_negative,
+    left_id,
     pseudonym,
     staff_text,
 )
@@ -105,7 +107,7 @@ class CommentHandler:
                     else None
                 )
             case FanUnfollowed():
-                return f"left|{self._author(event)}"
+                return left_id(self._author(event))
             case _:
                 return None
 
@@ -120,6 +122,9 @@ class CommentHandler:
     def decide(self, state: StoredComment, fact: Fact) -> Decision[StoredComment]:
         """The comment with its verdict; one that was stored already stays as it is."""
         event = fact.event
+        if isinstance(event, FanUnfollowed):
+            at = max(state.at, event.occurred_at)
+            return Decision(replace(state, author=self._author(event), at=at))
         if state.account or not isinstance(event, CommentPosted | MessageReceived):
             return Decision(state)
         if fact.id not in self._verdicts:
@@ -144,16 +149,16 @@ class CommentHandler:
     async def after(self, facts: Sequence[Fact]) -> None:
         """Ring the bells, and erase who left."""
         counts: Counter[str] = Counter()
+        authors: set[str] = set()
         for fact in facts:
             self._verdicts.pop(fact.id, None)
-            match fact.event:
-                case CommentPosted() | MessageReceived():
-                    counts[_account(fact.event)] += 1
-                case FanUnfollowed():
-                    account = _account(fact.event)
-                    await self._book.forget_author(account, self._author(fact.event))
-                case _:
-                    pass
+            event = fact.event
+            if isinstance(event, CommentPosted | MessageReceived):
+                counts[_account(event)] += 1
+            if isinstance(event, CommentPosted | MessageReceived | FanUnfollowed):
+                authors.add(self._author(event))
+        if authors:  # also of comments: one may be found after its author has left
+            await self._book.forget_left(authors)
         if counts:
             self._step("comment_written")
             await self._counters.raise_by(counts)

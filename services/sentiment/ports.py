@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from services.sentiment.domain.comments import NegativeComment
@@ -47,8 +47,11 @@ class CommentBook(Protocol):
         """Event time of the account's oldest comment, ms."""
         ...
 
-    async def forget_author(self, account: str, author: str) -> None:
-        """Erase the words of an author who left; may be called again."""
+    async def forget_left(self, authors: Collection[str]) -> None:
+        """Erase the words that those of these authors who left had written until then.
+
+        Whoever left has a document of id `left_id(author)`. May be called again.
+        """
         ...
 
     async def forget_texts(self, before: int) -> None:

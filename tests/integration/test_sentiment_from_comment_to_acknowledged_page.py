@@ -28,6 +28,7 @@ from deploy.sandbox.world import World
 from services.sentiment.adapters.comments import MongoCommentBook, MongoCounters
 from services.sentiment.adapters.pages import MongoPageRows
 from services.sentiment.app import create_app
+from services.sentiment.domain.comments import left_id
 from services.sentiment.domain.documents import (
     StoredComment,
     dump_comment,
@@ -368,8 +369,12 @@ async def test_the_adapters_answer_as_their_ports_promise(
     assert await book.first_at("wechat:a") == 0
     assert await book.first_at("wechat:none") is None
     assert await book.texts(["c1", "c9", "gone"]) == {"c1": "text 1", "c9": "text 9"}
-    await book.forget_author("wechat:a", "author1")
-    assert await book.texts(["c0", "c1", "c9"]) == {"c0": "text 0", "c9": "text 9"}
+    left = StoredComment(author="author1", at=180_000)  # when c3 was written
+    await handle["comments"].insert_one({"_id": left_id("author1"), "v": 1, **dump_comment(left)})
+    await book.forget_left(["author1", "author2"])
+    assert await book.texts([f"c{n}" for n in range(6)]) == {
+        f"c{n}": f"text {n}" for n in range(6) if comments[n].author != "author1" or n > 3
+    }
     await book.forget_texts(540_000)
     assert await book.texts([f"c{n}" for n in range(10)]) == {"c9": "text 9"}
 

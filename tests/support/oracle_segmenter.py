@@ -12,7 +12,8 @@ The rules as they are meant:
 - `keywords`: it was earned by each message with a word, and lasts `for`, or for good
 - `source_scene`: earned by the first follow of this life that names a scene
 - a fan's clock never goes back; what has run out by the clock is neither kept nor given
-- an unfollow ends a life; a follow not older than it begins the next; nothing else counts between
+- an unfollow ends a life, unless a follow of this life is newer; a follow not older than it begins
+  the next; nothing else counts between
 """
 
 from __future__ import annotations
@@ -107,6 +108,9 @@ def _live_on(life: _Life, event: Event, index: int, rules: Rules) -> None:
         if not isinstance(event, FanFollowed) or at < life.clock:
             return
         life.left = False
+    follows = [one.occurred_at for one in life.events if isinstance(one, FanFollowed)]
+    if isinstance(event, FanUnfollowed) and at < max(follows, default=0):
+        return
     life.clock = max(life.clock, at)
     life.let_time_pass(life.clock)
     if isinstance(event, FanUnfollowed):

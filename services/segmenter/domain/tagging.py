@@ -6,8 +6,9 @@ counts in the windows of its own time, but can't give a tag that has already run
 by time falls at the instant of its expiry, whoever notices it, so a clock tick between two events
 gives the same changes as no tick.
 
-A fan who unfollows is forgotten at once. Only a follow that is not older than the leaving starts
-the fan afresh; whatever else arrives for one who left changes nothing.
+A fan who unfollows is forgotten at once, unless the leaving is older than the last follow. Only a
+follow that is not older than the leaving starts the fan afresh; whatever else arrives for one who
+left changes nothing.
 """
 
 from __future__ import annotations
@@ -43,14 +44,13 @@ def apply_event(
     """
     kind = type(event)  # exact types: pydantic's isinstance costs as much as a rule
     if fan.following is False:
-        if kind is FanFollowed and event.occurred_at >= fan.clock:
-            fan = Fan(number=fan.number, clock=fan.clock, rules=book.digest)
-        elif kind is FanUnfollowed:
-            return forgotten(fan, event.occurred_at), []
-        else:
-            return fan, []
-    after = fan.copy()
+        if kind is not FanFollowed or event.occurred_at < fan.clock:
+            return forgotten(fan, event.occurred_at) if kind is FanUnfollowed else fan, []
+        fan = Fan(number=fan.number, clock=fan.clock, rules=book.digest)
     at = event.occurred_at
+    if kind is FanUnfollowed and at < (fan.followed_at or 0):
+        return fan, []  # it came late: the fan has followed again since
+    after = fan.copy()
     after.clock = max(after.clock, at)
     draft = _Draft(after, who)
     if after.due <= after.clock:
@@ -103,7 +103,7 @@ def rules_cause(digest: str, key: str) -> str:
 
 def _follow(fan: Fan, event: FanFollowed) -> None:
     fan.following = True
-    fan.followed_at = event.occurred_at
+    fan.followed_at = max(fan.followed_at or 0, event.occurred_at)
     if event.scene and not fan.scene:
         fan.scene = event.scene[:MAX_SCENE_CHARS]
         fan.scene_at = event.occurred_at

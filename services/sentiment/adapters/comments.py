@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, UpdateOne
 
-from services.sentiment.domain.comments import NegativeComment
+from services.sentiment.domain.comments import NegativeComment, left_id
 from services.sentiment.domain.usual import MINUTE_MS
 from shared.store.client import Database
 from shared.store.mongo import transient
@@ -83,13 +83,19 @@ class MongoCommentBook:
                     oldest.append(found["at"])
         return min(oldest, default=None)
 
-    async def forget_author(self, account: str, author: str) -> None:
+    async def forget_left(self, authors: Collection[str]) -> None:
         """See the port."""
         with transient("erasing comments"):
-            await self._collection.update_many(
-                {"author": author, "account": account, "text": {"$gt": ""}},
-                {"$set": {"text": ""}, "$inc": {"v": 1}},
-            )
+            left = self._collection.find({"_id": {"$in": [left_id(one) for one in authors]}})
+            async for found in left:
+                await self._collection.update_many(
+                    {
+                        "author": found["author"],
+                        "at": {"$lte": found["at"]},
+                        "text": {"$gt": ""},
+                    },
+                    {"$set": {"text": ""}, "$inc": {"v": 1}},
+                )
 
     async def forget_texts(self, before: int) -> None:
         """See the port."""

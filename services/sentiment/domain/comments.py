@@ -60,6 +60,11 @@ def pseudonym(secret: bytes, account: str, author: str) -> str:
     return hmac.new(secret, f"{account}|{author}".encode(), sha256).hexdigest()[:24]
 
 
+def left_id(author: str) -> str:
+    """The id of what is kept of an author who left: the pseudonym and when."""
+    return f"left|{author}"
+
+
 def fingerprint(text: str) -> str:
     """Equal for texts that differ only in case, width, spaces, punctuation and pictures."""
     folded = unicodedata.normalize("NFKC", text[:2000]).casefold()

@@ -306,6 +306,13 @@ async def test_a_fan_who_acts_before_the_examination_is_examined_by_that_event()
     assert await bench.tick() == 0
 
 
+async def test_an_unfollow_that_comes_after_a_newer_follow_changes_nothing() -> None:
+    bench = Bench()
+    await bench.feed([_follow(2_000, "store-1"), _unfollow(1_000)])
+    assert [(type(c).__name__, c.tag) for c in bench.announced()] == [("TagAssigned", "store")]
+    assert bench.store.documents[KEY]["following"] is True
+
+
 async def test_an_unfollow_removes_all_tags_and_leaves_nothing_personal() -> None:
     bench = Bench()
     await bench.feed([_follow(0, "store-1"), _says("我要退款，电话13800000000", 1), _unfollow(2)])

@@ -7,11 +7,11 @@ instance of the service on it; `Killed` ends it at a step, and the next one goes
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.sentiment.domain.comments import NegativeComment
+from services.sentiment.domain.comments import NegativeComment, left_id
 from services.sentiment.domain.documents import load_comment, load_page
 from services.sentiment.domain.escalation import Policy, Step
 from services.sentiment.domain.incidents import AccountIncidents, Incident
@@ -101,9 +101,11 @@ class MemoryCommentBook:
     async def first_at(self, account: str) -> int | None:
         return min((one.at for _, one in self._comments(account)), default=None)
 
-    async def forget_author(self, account: str, author: str) -> None:
-        for key, one in self._comments(account):
-            if one.author == author:
+    async def forget_left(self, authors: Collection[str]) -> None:
+        left = {one: self._store.documents.get(left_id(one)) for one in authors}
+        for key, one in self._comments(ACCOUNT):
+            found = left.get(one.author)
+            if found and one.at <= found["at"]:
                 self._store.documents[key]["text"] = ""
 
     async def forget_texts(self, before: int) -> None:

@@ -346,6 +346,7 @@ async def test_a_fan_who_leaves_takes_the_words_along() -> None:
     process = world.process()
     complaints(world)
     await process.work()
+    world.wait(5)
     left = FanUnfollowed(
         occurred_at=world.now,
         platform="wechat",
@@ -357,6 +358,25 @@ async def test_a_fan_who_leaves_takes_the_words_along() -> None:
     await process.consume()
     texts = [one.get("text", "") for one in world.stores["comments"].documents.values()]
     assert sum(1 for text in texts if text) == 4
+
+
+async def test_words_that_are_found_after_their_author_left_are_not_kept() -> None:
+    world = World()
+    process = world.process()
+    left = FanUnfollowed(
+        occurred_at=NOON + 1_500,
+        platform="wechat",
+        account="gh_brand",
+        fan="openid1",
+        authenticated_by="wechat_safe",
+    )
+    world.consumer.append(record_of(left, "left"))
+    await process.consume()
+    complaints(world, 3)  # the second person's was written half a second before the leaving
+    world.say(1, "又来了，还是这么难吃", at=NOON + 9_000, comment="later")
+    await process.consume()
+    texts = [one.get("text", "") for one in world.stores["comments"].documents.values()]
+    assert sorted(text[-4:] for text in texts if text) == ["第0家店", "第2家店", "这么难吃"]
 
 
 async def test_no_document_holds_the_fans_own_id() -> None:

@@ -202,7 +202,9 @@ def test_a_client_that_sends_a_byte_now_and_then_is_cut_all_the_same(run: Run) -
                     break
                 client.say(bytes([byte]))
                 await asyncio.wait({heard}, timeout=0.02)
-            assert b" 408 " in await heard
+            # A byte that crosses the end makes the system reset it, and the answer may be lost.
+            assert await heard == b"" or b" 408 " in await heard
+            assert refused(service, "head_too_slow") == 1
             assert time.monotonic() - started < 5
 
     run(scenario)

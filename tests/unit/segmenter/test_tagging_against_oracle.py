@@ -178,7 +178,7 @@ def test_who_left_and_follows_again_is_as_new_but_for_the_running_number(
     past: list[Event], life: list[Event]
 ) -> None:
     leaving = FanUnfollowed.model_validate(
-        {**past[-1].model_dump(), "occurred_at": past[-1].occurred_at}
+        {**past[-1].model_dump(), "occurred_at": max(event.occurred_at for event in past)}
     )
     gone, _ = _run([*past, leaving])
     assert dump_fan(gone) == dump_fan(Fan(number=gone.number, clock=gone.clock, following=False)), (
