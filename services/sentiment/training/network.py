@@ -16,7 +16,7 @@ from services.sentiment.domain.charnet import FIRST_LETTER, UNKNOWN, WINDOW, Net
 
 EMBEDDING: Final = 64
 FILTERS: Final = 128
-EPOCHS: Final = 2
+EPOCHS: Final = 6
 BATCH: Final = 64
 CHUNK: Final = 50  # batches of like length are cut from so many batches' texts
 LONGEST: Final = 120  # characters of a text that are trained on
