@@ -23,7 +23,7 @@ from services.sentiment.domain.text import REPOST, echo_of, normalise_batch
 from services.sentiment.domain.verdict import Verdict
 
 SMALLEST: Final = 1e-12  # keeps the logarithm of a probability finite
-ECHO: Final = 0.4  # weight of what a comment was added to, beside the comment's own
+ECHO: Final = 0.7  # weight of what a comment was added to, beside the comment's own
 CHUNK: Final = 256  # texts scored together: large enough for numpy, small enough for the caches
 
 

@@ -31,13 +31,13 @@ def _bucket(gram: str, seed: int, buckets: int) -> int:
 
 
 def _recomputed(weights: ModelWeights, text: str) -> list[float]:
-    """The comment's own scores, and 0.4 of what its echo adds to silence."""
+    """The comment's own scores, and 0.7 of what its echo adds to silence."""
     own = _alone(weights, text)
     head, mark, tail = text.partition("//@")
     if not mark or not head:
         return own
     echo, silence = _alone(weights, "@" + tail.replace("//@", " @")), _alone(weights, "")
-    return [own[k] + 0.4 * (echo[k] - silence[k]) for k in range(3)]
+    return [own[k] + 0.7 * (echo[k] - silence[k]) for k in range(3)]
 
 
 def _alone(weights: ModelWeights, text: str) -> list[float]:
