@@ -29,6 +29,7 @@ from services.notifier.domain.reactions import (
 )
 from services.notifier.loops.desk import Desk, chunks, one_a_fan
 from services.notifier.ports import PushChannel, Rest
+from shared.errors import TransientError
 from shared.kafka.handler import Change
 from shared.platforms.outcomes import Reason, Unknown
 
@@ -156,6 +157,8 @@ class SingleSender:
     async def _call(self, row: Push, context: Context, wait_s: float, started: int) -> None:
         if wait_s:
             await self._rest(wait_s)
+            if not await self._is_still_wanted(row):
+                return  # put back, and decided again
         time = self._desk.time
         before = time.read().mono
         if before - started > START_WITHIN_MS:
@@ -171,6 +174,14 @@ class SingleSender:
         self._outcomes[row.id] = (row, outcome)
         seconds = (time.read().mono - before) / 1000
         self._desk.observer.called(self._channel.name, name_outcome(outcome), 1, seconds)
+
+    async def _is_still_wanted(self, row: Push) -> bool:
+        """Whether the fan has neither opted out nor left while the call waited for its turn."""
+        try:
+            facts = (await self._desk.read_fans([row.fan]))[row.fan].facts
+        except TransientError:
+            return False
+        return not facts.opted_out and facts.following is not False
 
     async def _settle_rows(self, outcomes: Mapping[str, tuple[Push, CallOutcome]]) -> None:
         now = self._desk.time.moment().now

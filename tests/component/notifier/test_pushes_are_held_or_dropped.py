@@ -150,6 +150,31 @@ async def test_a_lost_answer_counts_as_a_message_of_the_window() -> None:
     assert not world.platform.over_quota
 
 
+async def test_an_opt_out_while_a_call_waits_for_its_turn_is_obeyed() -> None:
+    world = World()
+    await world.campaign()
+    for openid in ("f1", "f2", "f3"):
+        await follow(world, openid)
+        await write(world, openid)
+    rested: list[float] = []
+
+    async def opt_out_meanwhile(seconds: float) -> None:
+        if not rested:
+            rested.append(seconds)
+            for openid in ("f1", "f2", "f3"):
+                await write(world, openid, text="退订")
+
+    world.single_sender._rest = opt_out_meanwhile
+    await world.run()
+    assert rested
+    first = [openid for _, openid, _ in world.platform.accepted]
+    assert len(first) == 1, "the first call had not to wait"
+    dropped = {"f1", "f2", "f3"} - set(first)
+    assert {world.row(one).reason for one in dropped} == {"opted_out"}
+    assert {world.row(one).state for one in dropped} == {PushState.DROPPED}
+    world.check_books()
+
+
 @pytest.mark.parametrize("word", ["退订", "TD", " td。", "取消订阅"])
 async def test_a_fan_who_opted_out_gets_nothing_until_opting_in_again(word: str) -> None:
     world = World()
