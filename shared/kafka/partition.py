@@ -22,6 +22,8 @@ class Partition:
     """Skipped records at this offset and above are not in the books yet."""
     start: int = 0
     """Where this group began to read."""
+    aside: dict[int, str] | None = None
+    """Offsets that stay dead letters, with the reason's word; None until they are read."""
     failures: int = 0
     """Passing failures in a row."""
     paused: bool = False

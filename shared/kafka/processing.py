@@ -77,9 +77,8 @@ class Processor(Generic[S]):
         self._epoch = epoch
         self._group = f"{service}.{topic}"
         self._reader = FactReader(topic, handler.types)
-        self._buried: dict[tuple[int, int], PermanentError] = {}
-        """Origins set aside for a batch that is not through yet: what is in the dead-letter topic
-        stays dead, though the batch that comes again may have other bounds."""
+        self._buried: set[tuple[int, int]] = set()
+        """Origins set aside for a batch that is not through yet: they are not set aside again."""
 
     async def process(
         self, records: dict[int, list[RawRecord]], partitions: dict[int, Partition]
@@ -95,10 +94,7 @@ class Processor(Generic[S]):
         step(self._group, "read")
         await self._parse(batch)
         await self._handler.before(batch.facts)
-        for number, some in batch.records.items() if self._buried else ():
-            for record in some:
-                if (number, record.offset) in self._buried:
-                    batch.dead[number, record.offset] = self._buried[number, record.offset]
+        await self._keep_aside(batch, partitions)
         for fact in batch.facts:
             document_id = self._handler.document_id(fact.event)
             if document_id is None:
@@ -124,7 +120,7 @@ class Processor(Generic[S]):
                     )
             self._check_limits(batch, partitions)
             step(self._group, "decided")
-            await self._bury(batch)
+            await self._bury(batch, partitions)
             step(self._group, "set_aside")
 
         async with self._writer.transaction() as transact:
@@ -139,8 +135,7 @@ class Processor(Generic[S]):
             alive = [f for f in alive if (f.partition, f.offset) not in batch.dead]
         await self._handler.after(alive)
         step(self._group, "followed_up")
-        for origin in batch.dead:
-            self._buried.pop(origin, None)
+        self._buried.difference_update(batch.dead)
         return batch, self._writer.announce(done)
 
     async def _parse(self, batch: Batch) -> None:
@@ -171,12 +166,42 @@ class Processor(Generic[S]):
             if index is not None:
                 raise TooManyDeadLettersError(number, index)
 
-    async def _bury(self, batch: Batch) -> None:
+    async def _keep_aside(self, batch: Batch, partitions: dict[int, Partition]) -> None:
+        """What was noted to be set aside stays so, whoever noted it and whatever it is now."""
+        for number, records in batch.records.items():
+            partition = partitions[number]
+            if partition.aside is None:
+                partition.aside = await self._books.load_aside(*self._book(number))
+            for record in records if partition.aside else ():
+                reason = partition.aside.get(record.offset)
+                if reason is not None and (number, record.offset) not in batch.dead:
+                    batch.dead[number, record.offset] = PermanentError(
+                        DeadLetterReason(reason), "noted before this delivery"
+                    )
+
+    async def _note_aside(
+        self, wanted: set[tuple[int, int]], batch: Batch, partitions: dict[int, Partition]
+    ) -> None:
+        for number in {number for number, _ in wanted}:
+            partition = partitions[number]
+            noted = partition.aside or {}
+            fresh = {
+                offset: batch.dead[number, offset].reason.value
+                for origin, offset in wanted
+                if origin == number and offset not in noted
+            }
+            old = [offset for offset in noted if offset < partition.committed]
+            if fresh:
+                await self._books.note_aside(*self._book(number), add=fresh, drop=old)
+            partition.aside = {o: r for o, r in (noted | fresh).items() if o not in old}
+
+    async def _bury(self, batch: Batch, partitions: dict[int, Partition]) -> None:
         """Set the dead letters aside, acknowledged, before the state of their batch is written."""
         waiting = [origin for origin in batch.dead if origin not in self._buried]
         if not waiting:
             return
         wanted = set(waiting)
+        await self._note_aside(wanted, batch, partitions)
         letters: list[OutgoingRecord] = [
             dead_letter(
                 topic=self._topic,
@@ -196,7 +221,7 @@ class Processor(Generic[S]):
             await self._publisher.publish(letters)
         except TransientError as error:
             raise DeadLetterTopicError("the dead-letter topic can't take it") from error
-        self._buried |= {origin: batch.dead[origin] for origin in waiting}
+        self._buried.update(waiting)
 
     async def _save_books(self, batch: Batch, partitions: dict[int, Partition]) -> None:
         for number, offsets in batch.skipped.items():
@@ -205,7 +230,7 @@ class Processor(Generic[S]):
             if not fresh:
                 continue
             upto = max(fresh) + 1
-            books = (self._group, self._epoch, self._topic, number)
+            books = self._book(number)
             try:
                 await self._books.save(
                     *books,
@@ -218,3 +243,6 @@ class Processor(Generic[S]):
                 partition.books_from, _ = await self._books.load(*books)
                 raise
             partition.books_from = upto
+
+    def _book(self, number: int) -> tuple[str, str, str, int]:
+        return self._group, self._epoch, self._topic, number

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -148,6 +148,7 @@ class MongoPartitionBooks:
 
     def __init__(self, database: Database) -> None:
         self._collection = database["books"]
+        self._aside = database["set_aside"]
 
     async def load(self, group: str, epoch: str, topic: str, partition: int) -> tuple[int, int]:
         """See the port."""
@@ -194,6 +195,33 @@ class MongoPartitionBooks:
             )
         if not result.matched_count:
             raise TransientError("another process keeps these books")
+
+    async def load_aside(
+        self, group: str, epoch: str, topic: str, partition: int
+    ) -> dict[int, str]:
+        """See the port."""
+        with transient("reading what was set aside"):
+            found = await self._aside.find_one({"_id": _book_id(group, epoch, topic, partition)})
+        return {int(offset): reason for offset, reason in found["reasons"].items()} if found else {}
+
+    async def note_aside(
+        self,
+        group: str,
+        epoch: str,
+        topic: str,
+        partition: int,
+        *,
+        add: Mapping[int, str],
+        drop: Collection[int],
+    ) -> None:
+        """See the port."""
+        change: dict[str, Any] = {"$set": {f"reasons.{offset}": add[offset] for offset in add}}
+        if drop:
+            change["$unset"] = {f"reasons.{offset}": "" for offset in drop}
+        with transient("noting what is set aside"):
+            await self._aside.update_one(
+                {"_id": _book_id(group, epoch, topic, partition)}, change, upsert=True
+            )
 
 
 def _book_id(group: str, epoch: str, topic: str, partition: int) -> str:

@@ -6,7 +6,7 @@ bookkeeping for each loop), beside the state's own fields.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -64,7 +64,12 @@ class GuardedStore(Protocol):
 
 
 class PartitionBooks(Protocol):
-    """Durable counts of what a group skipped, one document a (group, epoch, topic, partition)."""
+    """What a group skipped and sets aside, durable, by (group, epoch, topic, partition).
+
+    A record is noted before it goes to the dead-letter topic, so that it stays dead whatever comes
+    between: another process, other bounds of its batch, a mended handler. Else it could be applied
+    too, and count twice.
+    """
 
     async def load(self, group: str, epoch: str, topic: str, partition: int) -> tuple[int, int]:
         """(offset up to which skips are counted, exclusive; where the group began). -1, 0 if new.
@@ -90,6 +95,31 @@ class PartitionBooks(Protocol):
         Raises:
             TransientError: another process has counted meanwhile, or the store can't be reached;
                 load again.
+        """
+
+    async def load_aside(
+        self, group: str, epoch: str, topic: str, partition: int
+    ) -> dict[int, str]:
+        """Offsets that are being set aside, or were lately, with the reason's word.
+
+        Raises:
+            TransientError: the store can't be reached.
+        """
+
+    async def note_aside(
+        self,
+        group: str,
+        epoch: str,
+        topic: str,
+        partition: int,
+        *,
+        add: Mapping[int, str],
+        drop: Collection[int],
+    ) -> None:
+        """Note what is about to be set aside, and forget offsets that are committed.
+
+        Raises:
+            TransientError: the store can't be reached.
         """
 
 

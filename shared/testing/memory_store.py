@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
 from shared.errors import TransientError
@@ -69,6 +69,7 @@ class MemoryPartitionBooks:
 
     def __init__(self) -> None:
         self.books: dict[tuple[str, str, str, int], dict[str, int]] = {}
+        self.aside: dict[tuple[str, str, str, int], dict[int, str]] = {}
 
     async def load(self, group: str, epoch: str, topic: str, partition: int) -> tuple[int, int]:
         """See the port."""
@@ -97,6 +98,28 @@ class MemoryPartitionBooks:
             "skipped": stored["skipped"] + skipped,
             "start": stored["start"],
         }
+
+    async def load_aside(
+        self, group: str, epoch: str, topic: str, partition: int
+    ) -> dict[int, str]:
+        """See the port."""
+        return dict(self.aside.get((group, epoch, topic, partition), {}))
+
+    async def note_aside(
+        self,
+        group: str,
+        epoch: str,
+        topic: str,
+        partition: int,
+        *,
+        add: Mapping[int, str],
+        drop: Collection[int],
+    ) -> None:
+        """See the port."""
+        noted = self.aside.setdefault((group, epoch, topic, partition), {})
+        noted.update(add)
+        for offset in drop:
+            noted.pop(offset, None)
 
 
 class MemoryLeases:

@@ -126,6 +126,16 @@ async def test_values_come_back_as_they_were_written(stores: Stores) -> None:
     assert bytes(found["b"]) == b"\x00\xff"
 
 
+async def test_what_is_set_aside_is_noted_by_offset_until_it_is_dropped(stores: Stores) -> None:
+    assert await stores.books.load_aside(*BOOK) == {}
+    await stores.books.note_aside(*BOOK, add={7: "invalid_event", 12: "document_full"}, drop=[])
+    await stores.books.note_aside(*BOOK, add={13: "handler_raised"}, drop=[7, 8])
+    noted = {12: "document_full", 13: "handler_raised"}
+    assert await stores.books.load_aside(*BOOK) == noted
+    assert await stores.books.load_aside(*BOOK[:3], BOOK[3] + 1) == {}
+    assert await stores.books.load(*BOOK) == (-1, 0)
+
+
 async def test_books_add_up_and_refuse_a_count_from_an_old_position(stores: Stores) -> None:
     assert await stores.books.load(*BOOK) == (-1, 0)
     await stores.books.save(*BOOK, start=5, read=-1, upto=5, skipped=0)

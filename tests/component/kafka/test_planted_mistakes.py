@@ -46,11 +46,11 @@ def entry_leaves_before_its_acknowledgement(patch: pytest.MonkeyPatch) -> None:
 def dead_letter_after_the_write(patch: pytest.MonkeyPatch) -> None:
     bury, save = Processor._bury, Processor._save_books
 
-    async def later(self: Processor[Any], batch: Batch) -> None:
-        del self, batch
+    async def later(self: Processor[Any], batch: Batch, partitions: dict[int, Partition]) -> None:
+        del self, batch, partitions
 
     async def late(self: Processor[Any], batch: Batch, partitions: dict[int, Partition]) -> None:
-        await bury(self, batch)
+        await bury(self, batch, partitions)
         await save(self, batch, partitions)
 
     patch.setattr(Processor, "_bury", later)
