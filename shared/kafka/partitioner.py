@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import lru_cache
 from struct import Struct
+
+REMEMBERED_KEYS = 65_536
+"""Fans who act do so several times: their hashes are kept, some 10 MB."""
 
 _WORD = Struct("<I")
 _SEED = 0x9747B28C
@@ -26,6 +30,7 @@ def choose_partition(key: bytes | None, every: Sequence[int], available: Sequenc
     return every[(murmur2(key) & _POSITIVE) % len(every)]
 
 
+@lru_cache(maxsize=REMEMBERED_KEYS)
 def murmur2(key: bytes) -> int:
     """Return Kafka's hash of a key, 32 bits."""
     length = len(key)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -65,6 +66,8 @@ class KafkaPublisher:
         self._prefix = topic_prefix
         self._deadline_s = deadline_s
         self._deadlines = Deadlines(deadline_s)
+        self._numbers: dict[str, list[int]] = {}
+        """The partitions of each topic that was written to."""
         self._producer: AIOKafkaProducer | None = None
 
     async def start(self) -> None:
@@ -91,8 +94,8 @@ class KafkaPublisher:
         if producer is None:
             raise TransientError("the producer is not connected")
         try:
-            if len(records) == 1 and self._knows(producer, records[0].topic):
-                began = asyncio.get_running_loop().time()
+            if len(records) == 1 and records[0].topic in self._numbers:
+                began = time.monotonic()
                 acknowledged = await self._send(producer, records[0])  # waits for room: its timeout
                 self._deadlines.watch(acknowledged, began)
                 await acknowledged
@@ -109,34 +112,38 @@ class KafkaPublisher:
             if isinstance(result, BaseException):
                 raise TransientError(f"not acknowledged: {type(result).__name__}") from result
 
-    def _knows(self, producer: AIOKafkaProducer, topic: str) -> bool:
-        """Whether the topic's partitions are known, so that sending begins at once."""
-        return producer.client.cluster.partitions_for_topic(self._prefix + topic) is not None
-
     async def _send(self, producer: AIOKafkaProducer, record: OutgoingRecord) -> Acknowledged:
+        numbers = self._numbers.get(record.topic) or await self._learn(producer, record.topic)
+        partition = record.partition
+        if partition is None:
+            partition = choose_partition(record.key, numbers, ())
         acknowledged: Acknowledged = await producer.send(
             self._prefix + record.topic,
             record.value,
             record.key,
-            record.partition,
+            partition,
             headers=record.headers,
         )
         return acknowledged
+
+    async def _learn(self, producer: AIOKafkaProducer, topic: str) -> list[int]:
+        """A topic's partitions; they never change, see `docs/events.md`."""
+        numbers = sorted(await producer.partitions_for(self._prefix + topic))
+        self._numbers[topic] = numbers
+        return numbers
 
     async def _send_batches(
         self, producer: AIOKafkaProducer, records: Sequence[OutgoingRecord]
     ) -> list[Acknowledged]:
         """Fill batches ourselves: a record costs a third of what it costs through `send`."""
-        numbers: dict[str, list[int]] = {}
         filling: dict[tuple[str, int], BatchBuilder] = {}
         waiting: list[Acknowledged] = []
         for record in records:
             topic = self._prefix + record.topic
-            if topic not in numbers:
-                numbers[topic] = sorted(await producer.partitions_for(topic))
+            numbers = self._numbers.get(record.topic) or await self._learn(producer, record.topic)
             partition = record.partition
             if partition is None:
-                partition = choose_partition(record.key, numbers[topic], ())
+                partition = choose_partition(record.key, numbers, ())
             batch = filling.get((topic, partition))
             if batch is None:
                 batch = filling[topic, partition] = producer.create_batch()

@@ -45,6 +45,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._began = 0.0
         self._in_head = True
         self._head_bytes = 0
+        self._packet_bytes = 0
         self._body_bytes = 0
         self._problem: tuple[str, HttpError] | None = None
 
@@ -63,6 +64,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if self._owes_by is None:
             self._owes_by = self.loop.time() + self.limits.head_timeout_s
+        self._packet_bytes = len(data)
         super().data_received(data)
         if self._in_head:
             # A head that is still incomplete; complete ones are measured in on_headers_complete.
@@ -94,8 +96,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Bound the head, then let uvicorn start the request."""
         self._in_head = False
-        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-        if size > self.limits.head_limit_bytes or len(self.headers) > self.limits.max_headers:
+        if self._is_head_too_large():
             self._problem = ("head_too_large", _HEAD_TOO_LARGE)
             raise ValueError  # stops the parser, which then calls send_400_response
         self._owes_by = self._began + self.limits.request_timeout_s
@@ -144,6 +145,14 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse("head_too_slow", _HEAD_TOO_SLOW)
         else:
             self.transport.close()
+
+    def _is_head_too_large(self) -> bool:
+        if len(self.headers) > self.limits.max_headers:
+            return True
+        if self._head_bytes + self._packet_bytes <= self.limits.head_limit_bytes:
+            return False  # the packets that brought it are no larger
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        return size > self.limits.head_limit_bytes
 
     def _refuse(self, reason: str, problem: HttpError) -> None:
         self.refused(reason)
