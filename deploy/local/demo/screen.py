@@ -107,7 +107,8 @@ class Terminal:
         self, name: str, pushes: Mapping[str, int], reasons: Sequence[Mapping[str, Any]]
     ) -> None:
         words = self._words
-        states = "，".join(f"{words[f'state_{state}']} {n}" for state, n in pushes.items() if n)
+        counted = [f"{words[f'state_{state}']} {n}" for state, n in pushes.items() if n]
+        states = words["comma"].join(counted)
         self._print("• " + words["campaign"].format(name=name, states=states))
         for one in reasons:
             when = one.get("next_at")

@@ -97,7 +97,8 @@ def robot_body(message: PageMessage) -> dict[str, Any]:
 
 def _fitted(text: PageText, limit: int, *, bold: str) -> str:
     """All of it if there is room; else without samples from the last on, and then a cut summary."""
-    end = [f"{text.link_label}：{text.link}"] if text.link else []
+    colon = ": " if text.link_label.isascii() else "："
+    end = [f"{text.link_label}{colon}{text.link}"] if text.link else []
     for kept in range(len(text.samples), -1, -1):
         samples = [f"{number}. {one}" for number, one in enumerate(text.samples[:kept], start=1)]
         title = [text.samples_title] if samples else []
