@@ -254,7 +254,7 @@ async def test_a_wave_of_complaints_pages_escalates_and_is_acknowledged_by_its_l
         assert "openid" not in metrics
         seconds = re.search(r"fan_sentiment_comment_to_page_seconds_sum (\S+)", metrics)
         assert seconds
-        assert float(seconds.group(1)) < 40  # a slow machine; what it takes is the bench's to say
+        assert float(seconds.group(1)) < 10
     names = [kind for kind, _ in await announced(settings)]
     assert sorted(names) == [
         "IncidentAcknowledged",
