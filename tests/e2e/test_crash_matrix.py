@@ -22,6 +22,7 @@ from shared.kafka.publisher import KafkaPublisher
 from tests.support.crash_books import TOPICS, Sceptic, read_topic
 from tests.support.crash_load import Crowd
 from tests.support.crash_stack import (
+    ESCALATION,
     SESSION_TIMEOUT_S,
     Supervisor,
     crash_stack,
@@ -104,7 +105,7 @@ async def crowd(stack: Stack) -> AsyncIterator[Crowd]:
 
 async def check_everything(stack: Stack, crowd: Crowd, figure: Figure) -> Sceptic:
     """Wait until nothing moves any more, and compare."""
-    await drain(stack, lambda: find_waiting(stack))
+    await drain(stack, lambda: find_waiting(stack, crowd))
     platforms = (await crowd.books())["platforms"]
     sceptic = await asyncio.to_thread(Sceptic, stack, crowd)
     sceptic.check_ingest()
@@ -118,8 +119,8 @@ async def check_everything(stack: Stack, crowd: Crowd, figure: Figure) -> Scepti
     return sceptic
 
 
-def find_waiting(stack: Stack) -> dict[str, int]:
-    """Announcements, pushes and pages that are on their way."""
+def find_waiting(stack: Stack, crowd: Crowd) -> dict[str, int]:
+    """Comments, judgements, announcements, pushes, escalations and pages that are on their way."""
     with MongoClient[dict[str, Any]](stack.mongodb_url) as client:
 
         def count(service: str, name: str, query: dict[str, Any]) -> int:
@@ -135,8 +136,17 @@ def find_waiting(stack: Stack) -> dict[str, int]:
                 ("sentiment", "incidents", "incidents"),
             )
         }
+        sentiment = client[stack.database("sentiment")]
+        judged = {one["_id"]: one.get("seen", 0) for one in sentiment["incidents"].find()}
+        bells = {one["_id"]: one["comments"] for one in sentiment["counters"].find()}
+        incidents = [one for found in sentiment["incidents"].find() for one in found["incidents"]]
+        last = len(ESCALATION["steps"]) - 1
         busy = {"state": {"$in": ["planned", "calling"]}}
         waiting = outboxes | {
+            "comments": len(crowd.comments)
+            - count("sentiment", "comments", {"account": {"$gt": ""}}),
+            "judgements": sum(judged.get(account, 0) < bell for account, bell in bells.items()),
+            "escalations": sum(one["status"] == "open" and one["step"] < last for one in incidents),
             "pushes": count("notifier", "pushes", busy),
             "pages": count("sentiment", "pages", {"state": "due"}),
         }

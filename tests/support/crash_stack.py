@@ -36,6 +36,12 @@ ENVIRONMENT: Mapping[str, str] = {
     "FAN_INGEST_COMMENT_POLL_EVERY_S": "0.5",
     "FAN_LOG_LEVEL": "warning",
 }
+ESCALATION: Mapping[str, Any] = {
+    "steps": [
+        {"channels": ["oncall-group"]},
+        {"after_seconds": 5, "channels": ["oncall-group", "oncall-phone"]},
+    ]
+}
 SANDBOX: Mapping[str, Any] = {"delivery": {"attempts": 500}}
 """A patient platform: a webhook is sent again until the service is back."""
 
@@ -53,12 +59,7 @@ def crash_stack(folder: Path, log: str, store: str) -> Iterator[Stack]:
         database_prefix=f"{name}-",
         environment=ENVIRONMENT,
         sandbox_config=dict(SANDBOX),
-        escalation={
-            "steps": [
-                {"channels": ["oncall-group"]},
-                {"after_seconds": 5, "channels": ["oncall-group", "oncall-phone"]},
-            ]
-        },
+        escalation=dict(ESCALATION),
     )
     with stack:
         yield stack
