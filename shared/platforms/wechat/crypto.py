@@ -45,14 +45,14 @@ class CipherError(ValueError):
 
 
 class MessageCipher:
-    """Encrypts and decrypts the messages of one account.
+    """Encrypts and decrypts the messages of one account, in one thread.
 
     Args:
         encoding_aes_key: the 43 characters from the account's console (EncodingAESKey).
         app_id: the id expected in every message's tail, and written into ours.
     """
 
-    __slots__ = ("_app_id", "_cipher")
+    __slots__ = ("_app_id", "_cipher", "_decryptor", "_iv")
 
     def __init__(self, encoding_aes_key: SecretStr, app_id: str) -> None:
         encoded = encoding_aes_key.get_secret_value()
@@ -63,7 +63,9 @@ class MessageCipher:
             algorithm = algorithms.AES256(key)
         except ValueError as error:
             raise ValueError("the EncodingAESKey is not base64 of 32 bytes") from error
-        self._cipher = Cipher(algorithm, modes.CBC(key[:_CIPHER_BLOCK]))
+        self._iv = key[:_CIPHER_BLOCK]
+        self._cipher = Cipher(algorithm, modes.CBC(self._iv))
+        self._decryptor = self._cipher.decryptor()
         self._app_id = app_id.encode()
 
     def decrypt(self, encrypted: str | bytes) -> bytes:
@@ -80,8 +82,9 @@ class MessageCipher:
             raise CipherError(CipherFault.BASE64) from error
         if not sealed or len(sealed) % _CIPHER_BLOCK:
             raise CipherError(CipherFault.LENGTH)
-        decryptor = self._cipher.decryptor()
-        opened = decryptor.update(sealed) + decryptor.finalize()
+        # CBC's state is the last block it saw: the IV as a block begins the next message, at a
+        # fifth of what a new decryptor costs.
+        opened = self._decryptor.update(self._iv + sealed)[_CIPHER_BLOCK:]
         pad = opened[-1]
         if not 1 <= pad <= _PAD_BLOCK or not opened.endswith(_PADS[pad]):
             raise CipherError(CipherFault.PADDING)

@@ -81,6 +81,15 @@ def test_whatever_is_encrypted_opens_again(message: bytes) -> None:
     assert CIPHER.decrypt(CIPHER.encrypt(message)) == message
 
 
+@given(st.lists(st.binary(min_size=1, max_size=10)))
+def test_a_message_opens_whatever_was_opened_before(garbage: list[bytes]) -> None:
+    sealed = seal(b"s" * 16 + struct.pack(">I", 5) + b"hello" + b"wx1" + bytes([4]) * 4)
+    for block in garbage:
+        with pytest.raises(CipherError):
+            CIPHER.decrypt(base64.b64encode((block * 16)[: 16 * len(block)]))
+    assert CIPHER.decrypt(sealed) == b"hello"
+
+
 @given(st.binary(max_size=400))
 def test_bytes_that_nobody_sealed_are_refused_with_a_bounded_fault(garbage: bytes) -> None:
     for encrypted in (garbage, base64.b64encode(garbage)):
