@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 
 from deploy.local.brand import NAME, WECHAT, WECHAT_APP_ID, Brand
 from deploy.sandbox.signing import sha1_of_sorted
-from deploy.sandbox.wechat_aes import Envelope
-from deploy.sandbox.wechat_xml import build_xml
+from deploy.sandbox.wechat.aes import Envelope
+from deploy.sandbox.wechat.xml import build_xml
 
 
 def clicks(brand: Brand, count: int) -> Iterator[bytes]:

@@ -13,9 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from deploy.sandbox.clock import Clock, http_date
 from deploy.sandbox.control_api import ControlApi
 from deploy.sandbox.faults import FaultMiddleware
-from deploy.sandbox.pager_api import PagerApi
-from deploy.sandbox.wechat_api import WechatApi
-from deploy.sandbox.weibo_api import WeiboApi
+from deploy.sandbox.pagers.api import PagerApi
+from deploy.sandbox.wechat.api import WechatApi
+from deploy.sandbox.weibo.api import WeiboApi
 from deploy.sandbox.world import World
 
 

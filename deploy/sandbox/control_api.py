@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from deploy.sandbox.actions import Action
 from deploy.sandbox.faults import FaultOrder
-from deploy.sandbox.wechat_push import UnknownActionError
+from deploy.sandbox.wechat.push import UnknownActionError
 from deploy.sandbox.world import World
 
 _BAD_REQUEST, _NOT_FOUND, _OUR_FAULT = 400, 404, 500

@@ -14,7 +14,7 @@ from deploy.sandbox.actions import Action, Forgery
 from deploy.sandbox.config import Shop
 from deploy.sandbox.delivery import Patience, Push, Request
 from deploy.sandbox.signing import standard_webhook_signature
-from deploy.sandbox.wechat_push import STALE_S
+from deploy.sandbox.wechat.push import STALE_S
 
 _INVENTED_SECRET = "whsec_" + base64.b64encode(b"a forger's guess at a key").decode()
 

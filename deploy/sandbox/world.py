@@ -18,12 +18,12 @@ from deploy.sandbox.clock import Clock
 from deploy.sandbox.config import SandboxConfig
 from deploy.sandbox.delivery import Outcome, Push, deliver
 from deploy.sandbox.faults import Faults
-from deploy.sandbox.pagers import ROBOT_PER_MINUTE, Alerts, Rate
+from deploy.sandbox.pagers.books import ROBOT_PER_MINUTE, Alerts, Rate
 from deploy.sandbox.shop_push import ShopPusher
-from deploy.sandbox.wechat_push import UnknownActionError, WechatPusher
-from deploy.sandbox.wechat_state import WechatState
-from deploy.sandbox.weibo_push import WeiboPusher
-from deploy.sandbox.weibo_state import WeiboState
+from deploy.sandbox.wechat.push import UnknownActionError, WechatPusher
+from deploy.sandbox.wechat.state import WechatState
+from deploy.sandbox.weibo.push import WeiboPusher
+from deploy.sandbox.weibo.state import WeiboState
 
 _CONNECTIONS = 64
 

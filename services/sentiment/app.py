@@ -22,7 +22,7 @@ from services.sentiment.adapters.model_file import (
 from services.sentiment.adapters.pages import MongoPageRows
 from services.sentiment.adapters.scorer import ThreadedScorer
 from services.sentiment.channels import ALERT_CHANNELS
-from services.sentiment.domain.links import sign
+from services.sentiment.domain.paging.links import sign
 from services.sentiment.handlers import (
     CommentHandler,
     IncidentDocuments,

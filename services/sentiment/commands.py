@@ -30,7 +30,7 @@ from services.sentiment.adapters.model_file import (
     UnreadableModelError,
     load_model,
 )
-from services.sentiment.domain import metrics
+from services.sentiment.domain.tone import metrics
 from services.sentiment.domain.verdict import TONES, Verdict
 from services.sentiment.ports import SentimentModel
 

@@ -12,18 +12,18 @@ from dataclasses import replace
 from typing import Any
 
 from services.sentiment.domain import documents
-from services.sentiment.domain.comments import (
+from services.sentiment.domain.documents import StoredComment
+from services.sentiment.domain.incidents.comments import (
     fingerprint,
     is_negative,
     left_id,
     pseudonym,
     staff_text,
 )
-from services.sentiment.domain.documents import StoredComment
-from services.sentiment.domain.incidents import AccountIncidents
-from services.sentiment.domain.pages import Page
-from services.sentiment.domain.subjects import subject_of
-from services.sentiment.domain.usual import Usual
+from services.sentiment.domain.incidents.incident import AccountIncidents
+from services.sentiment.domain.incidents.subjects import subject_of
+from services.sentiment.domain.incidents.usual import Usual
+from services.sentiment.domain.paging.pages import Page
 from services.sentiment.domain.verdict import Verdict
 from services.sentiment.ports import CommentBook, Counters, IncidentObserver, Scorer
 from shared.errors import DeadLetterReason, PermanentError, TransientError

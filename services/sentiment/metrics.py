@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from services.sentiment.domain.pages import RESULTS, Outcome, Page
-from services.sentiment.domain.subjects import SUBJECTS
+from services.sentiment.domain.incidents.subjects import SUBJECTS
+from services.sentiment.domain.paging.pages import RESULTS, Outcome, Page
 from shared.errors import TransientError
 from shared.events import (
     IncidentAcknowledged,

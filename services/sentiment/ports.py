@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from services.sentiment.domain.comments import NegativeComment
-from services.sentiment.domain.page_text import PageMessage
-from services.sentiment.domain.pages import Outcome, Page
+from services.sentiment.domain.incidents.comments import NegativeComment
+from services.sentiment.domain.paging.page_text import PageMessage
+from services.sentiment.domain.paging.pages import Outcome, Page
 from services.sentiment.domain.verdict import Verdict
 from shared.events import IncidentEvent
 

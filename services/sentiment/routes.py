@@ -12,17 +12,23 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from services.sentiment.domain import incidents as decisions
-from services.sentiment.domain.incident_page import (
+from services.sentiment.domain.incidents import changes
+from services.sentiment.domain.incidents.changes import Announced
+from services.sentiment.domain.incidents.incident import (
+    AccountIncidents,
+    Incident,
+    account_of,
+    find,
+)
+from services.sentiment.domain.incidents.usual import Prior
+from services.sentiment.domain.paging.incident_page import (
     HEADERS,
     cleaned_name,
     expired_html,
     incident_html,
 )
-from services.sentiment.domain.incidents import AccountIncidents, Announced, Incident
-from services.sentiment.domain.links import Opens, verify
-from services.sentiment.domain.page_text import Language
-from services.sentiment.domain.usual import Prior
+from services.sentiment.domain.paging.links import Opens, verify
+from services.sentiment.domain.paging.page_text import Language
 from services.sentiment.ports import CommentBook, Counters, IncidentObserver, PageRows
 from shared.errors import TransientError
 from shared.events import IncidentEvent
@@ -38,9 +44,9 @@ MAX_FORM_FIELDS = 8
 Act = Callable[[AccountIncidents, str, str, int], Announced | None]
 
 ACTIONS: dict[str, Act] = {
-    "acknowledge": decisions.acknowledge,
-    "resume": decisions.resume_promotions,
-    "resolve": decisions.resolve,
+    "acknowledge": changes.acknowledge,
+    "resume": changes.resume_promotions,
+    "resolve": changes.resolve,
 }
 """By the name of the button and of the API's path."""
 
@@ -187,10 +193,10 @@ class IncidentRoutes:
             raise
 
     async def _find(self, incident_id: str) -> Incident:
-        account = decisions.account_of(incident_id)
+        account = account_of(incident_id)
         with _store_away():
             states = await self._writer.change([account], _look, announced=False)
-        incident = decisions.find(states[account], incident_id)
+        incident = find(states[account], incident_id)
         if incident is None:
             raise HttpError(404, "unknown_incident", "There is no such incident.")
         return incident
@@ -204,7 +210,7 @@ class IncidentRoutes:
 
     async def _change(self, incident_id: str, act: Act, who: str) -> Incident:
         """Change the incident; doing it twice is doing it once."""
-        account, now = decisions.account_of(incident_id), self._clock()
+        account, now = account_of(incident_id), self._clock()
         events: list[IncidentEvent] = []
 
         def decide(_id: str, state: AccountIncidents) -> Change[AccountIncidents] | None:
@@ -223,7 +229,7 @@ class IncidentRoutes:
         for event in events:
             self._observer.announced(event)
         self._changed()
-        incident = decisions.find(states[account], incident_id)
+        incident = find(states[account], incident_id)
         if incident is None:
             raise HttpError(404, "unknown_incident", "There is no such incident.")
         return incident

@@ -23,8 +23,8 @@ from services.sentiment.channels.wecom_robot import (
     WecomRobot,
     WecomRobotConfig,
 )
-from services.sentiment.domain.page_text import PageMessage, PageText
-from services.sentiment.domain.pages import RESULTS, Outcome
+from services.sentiment.domain.paging.page_text import PageMessage, PageText
+from services.sentiment.domain.paging.pages import RESULTS, Outcome
 from services.sentiment.ports import AlertChannel
 
 SECRET = "very-secret-key-0123456789"

@@ -28,15 +28,15 @@ from deploy.sandbox.world import World
 from services.sentiment.adapters.comments import MongoCommentBook, MongoCounters
 from services.sentiment.adapters.pages import MongoPageRows
 from services.sentiment.app import create_app
-from services.sentiment.domain.comments import left_id
 from services.sentiment.domain.documents import (
     StoredComment,
     dump_comment,
     dump_page,
     load_page,
 )
-from services.sentiment.domain.escalation import WantedPage
-from services.sentiment.domain.pages import new_page
+from services.sentiment.domain.incidents.comments import left_id
+from services.sentiment.domain.paging.escalation import WantedPage
+from services.sentiment.domain.paging.pages import new_page
 from services.sentiment.settings import SentimentSettings
 from shared.events import CommentPosted
 from shared.events.envelope import from_headers

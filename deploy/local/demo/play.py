@@ -18,7 +18,7 @@ from deploy.local.demo.staff import NotInTimeError, Staff, until
 from deploy.local.stack import Stack
 from deploy.sandbox.actions import Action, Counts
 from deploy.sandbox.driver import SandboxDriver
-from deploy.sandbox.story import ActReport, Story
+from deploy.sandbox.story.play import ActReport, Story
 
 TOPICS = ("fan-events.v1", "tag-changes.v1", "push-outcomes.v1", "incidents.v1")
 PROBES = 50

@@ -13,9 +13,9 @@ from typing import Annotated, Any, Self, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
-from services.sentiment.domain.escalation import Policy, Step
-from services.sentiment.domain.judgement import Thresholds
-from services.sentiment.domain.usual import HOUR_MS, MINUTE_MS, Prior
+from services.sentiment.domain.incidents.judgement import Thresholds
+from services.sentiment.domain.incidents.usual import HOUR_MS, MINUTE_MS, Prior
+from services.sentiment.domain.paging.escalation import Policy, Step
 from shared.settings import SettingsError
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")

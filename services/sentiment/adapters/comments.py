@@ -7,8 +7,8 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, UpdateOne
 
-from services.sentiment.domain.comments import NegativeComment, left_id
-from services.sentiment.domain.usual import MINUTE_MS
+from services.sentiment.domain.incidents.comments import NegativeComment, left_id
+from services.sentiment.domain.incidents.usual import MINUTE_MS
 from shared.store.client import Database
 from shared.store.mongo import transient
 

@@ -10,8 +10,8 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
-from services.sentiment.domain.charnet import NetWeights
 from services.sentiment.domain.scorer import CommentScorer, ModelWeights, TableWeights
+from services.sentiment.domain.tone.charnet import NetWeights
 
 SHIPPED_MODEL: Final = Path(__file__).parent.parent / "model" / "sentiment.npz"
 FORMAT: Final = 2

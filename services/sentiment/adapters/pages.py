@@ -5,7 +5,7 @@ from __future__ import annotations
 from pymongo import ASCENDING
 
 from services.sentiment.domain.documents import load_page
-from services.sentiment.domain.pages import Page
+from services.sentiment.domain.paging.pages import Page
 from shared.store.client import Database
 from shared.store.mongo import transient
 

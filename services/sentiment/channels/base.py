@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from pydantic import BaseModel, ConfigDict
 
-from services.sentiment.domain.pages import Outcome
+from services.sentiment.domain.paging.pages import Outcome
 from services.sentiment.ports import AlertChannel
 from shared.platforms.calls import LOST
 

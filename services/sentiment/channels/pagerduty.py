@@ -12,8 +12,8 @@ import httpx
 from pydantic import SecretStr
 
 from services.sentiment.channels.base import ChannelConfig, ChannelKind, by_status, post
-from services.sentiment.domain.page_text import PageMessage
-from services.sentiment.domain.pages import Outcome
+from services.sentiment.domain.paging.page_text import PageMessage
+from services.sentiment.domain.paging.pages import Outcome
 from shared.events import stable_id
 
 SUMMARY_CHARS = 1024

@@ -14,8 +14,8 @@ import httpx
 from pydantic import Field, SecretStr
 
 from services.sentiment.channels.base import ChannelConfig, ChannelKind, by_status, cut_bytes, post
-from services.sentiment.domain.page_text import PageMessage, PageText
-from services.sentiment.domain.pages import Outcome
+from services.sentiment.domain.paging.page_text import PageMessage, PageText
+from services.sentiment.domain.paging.pages import Outcome
 
 TEXT_BYTES = 2048
 MARKDOWN_BYTES = 4096

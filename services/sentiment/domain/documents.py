@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
 
-from services.sentiment.domain.escalation import WantedPage
-from services.sentiment.domain.incidents import AccountIncidents, Incident
-from services.sentiment.domain.judgement import Reason
-from services.sentiment.domain.pages import Page
-from services.sentiment.domain.usual import SLOTS, Stream, Usual
+from services.sentiment.domain.incidents.incident import AccountIncidents, Incident
+from services.sentiment.domain.incidents.judgement import Reason
+from services.sentiment.domain.incidents.usual import SLOTS, Stream, Usual
+from services.sentiment.domain.paging.escalation import WantedPage
+from services.sentiment.domain.paging.pages import Page
 
 V = TypeVar("V")
 

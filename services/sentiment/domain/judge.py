@@ -9,10 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, cast
 
-from services.sentiment.domain.aspect import choose_aspect
-from services.sentiment.domain.kind import choose_kind, is_boilerplate, is_lukewarm, merely_asks
-from services.sentiment.domain.severity import severity_of, severity_reasons
-from services.sentiment.domain.terms import Found
+from services.sentiment.domain.tables.aspect import choose_aspect
+from services.sentiment.domain.tables.kind import (
+    choose_kind,
+    is_boilerplate,
+    is_lukewarm,
+    merely_asks,
+)
+from services.sentiment.domain.tables.severity import severity_of, severity_reasons
+from services.sentiment.domain.tables.terms import Found
 from services.sentiment.domain.verdict import TONES, Aspect, Hazard, SeverityReason, Verdict
 
 SILENT: Final = (0.02, 0.96, 0.02)  # what a rule makes of neg, neu, pos

@@ -13,13 +13,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from services.sentiment.domain.charnet import CharNet, NetWeights
 from services.sentiment.domain.judge import judge
-from services.sentiment.domain.negation import blank_double_negation
-from services.sentiment.domain.ngrams import Grams
-from services.sentiment.domain.spans import strongest_spans
-from services.sentiment.domain.terms import TermFinder
-from services.sentiment.domain.text import REPOST, echo_of, normalise_batch
+from services.sentiment.domain.tables.terms import TermFinder
+from services.sentiment.domain.tone.charnet import CharNet, NetWeights
+from services.sentiment.domain.tone.negation import blank_double_negation
+from services.sentiment.domain.tone.ngrams import Grams
+from services.sentiment.domain.tone.spans import strongest_spans
+from services.sentiment.domain.tone.text import REPOST, echo_of, normalise_batch
 from services.sentiment.domain.verdict import Verdict
 
 SMALLEST: Final = 1e-12  # keeps the logarithm of a probability finite

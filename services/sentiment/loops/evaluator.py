@@ -10,16 +10,13 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from services.sentiment.domain.claims import Evidence, judge_account
 from services.sentiment.domain.documents import load_usual
-from services.sentiment.domain.incidents import (
-    AccountIncidents,
-    apply_judgements,
-    unresolved,
-)
-from services.sentiment.domain.judgement import Thresholds
-from services.sentiment.domain.usual import HOUR_MS, Prior
-from services.sentiment.domain.windows import Volume
+from services.sentiment.domain.incidents.changes import apply_judgements
+from services.sentiment.domain.incidents.claims import Evidence, judge_account
+from services.sentiment.domain.incidents.incident import AccountIncidents, unresolved
+from services.sentiment.domain.incidents.judgement import Thresholds
+from services.sentiment.domain.incidents.usual import HOUR_MS, Prior
+from services.sentiment.domain.incidents.windows import Volume
 from services.sentiment.loops.leases import AccountLeases
 from services.sentiment.ports import CommentBook, Counters, IncidentObserver
 from shared.errors import FanEngagementError

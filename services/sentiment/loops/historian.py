@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from services.sentiment.domain.history import fold_span, hours_to_fold
-from services.sentiment.domain.usual import Prior, Usual
+from services.sentiment.domain.incidents.history import fold_span, hours_to_fold
+from services.sentiment.domain.incidents.usual import Prior, Usual
 from services.sentiment.loops.leases import AccountLeases
 from services.sentiment.ports import CommentBook, Counters, IncidentObserver
 from shared.errors import FanEngagementError

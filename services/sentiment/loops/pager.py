@@ -11,7 +11,15 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
-from services.sentiment.domain.escalation import (
+from services.sentiment.domain.incidents.changes import escalate
+from services.sentiment.domain.incidents.incident import (
+    AccountIncidents,
+    Incident,
+    find,
+    unresolved,
+)
+from services.sentiment.domain.incidents.usual import Prior
+from services.sentiment.domain.paging.escalation import (
     Escalate,
     Policy,
     WantedPage,
@@ -19,15 +27,8 @@ from services.sentiment.domain.escalation import (
     next_escalation,
     wanted_pages,
 )
-from services.sentiment.domain.incidents import (
-    AccountIncidents,
-    Incident,
-    escalate,
-    find,
-    unresolved,
-)
-from services.sentiment.domain.page_text import Language, PageMessage, page_text
-from services.sentiment.domain.pages import (
+from services.sentiment.domain.paging.page_text import Language, PageMessage, page_text
+from services.sentiment.domain.paging.pages import (
     Outcome,
     Page,
     answered,
@@ -35,7 +36,6 @@ from services.sentiment.domain.pages import (
     new_page,
     obsolete,
 )
-from services.sentiment.domain.usual import Prior
 from services.sentiment.loops.leases import AccountLeases
 from services.sentiment.ports import (
     AlertChannel,

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from services.sentiment.adapters.model_file import load_weights
-from services.sentiment.domain.charnet import FIRST_LETTER, UNKNOWN, WINDOW, NetWeights
-from services.sentiment.domain.negation import blank_double_negation
 from services.sentiment.domain.scorer import CommentScorer
+from services.sentiment.domain.tone.charnet import FIRST_LETTER, UNKNOWN, WINDOW, NetWeights
+from services.sentiment.domain.tone.negation import blank_double_negation
 from services.sentiment.training.data import normalised
 from services.sentiment.training.features import matrix_of
 

@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from services.sentiment.domain.text import normalise_batch
+from services.sentiment.domain.tone.text import normalise_batch
 
 CleanUp = Callable[[list[str]], list[str]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from services.sentiment.domain.ngrams import LONGEST_NGRAM, Grams
+from services.sentiment.domain.tone.ngrams import LONGEST_NGRAM, Grams
 
 
 def matrix_of(

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from services.sentiment.domain import metrics
+from services.sentiment.domain.tone import metrics
 
 DRAWS: Final = 200  # bootstrap resamples of each set
 SEED: Final = 11

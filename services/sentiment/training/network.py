@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from services.sentiment.domain.charnet import FIRST_LETTER, UNKNOWN, WINDOW, NetWeights
+from services.sentiment.domain.tone.charnet import FIRST_LETTER, UNKNOWN, WINDOW, NetWeights
 
 EMBEDDING: Final = 64
 FILTERS: Final = 128

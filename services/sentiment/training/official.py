@@ -13,9 +13,9 @@ from typing import Final
 
 import numpy as np
 
-from services.sentiment.domain import metrics
-from services.sentiment.domain.charnet import CharNet
-from services.sentiment.domain.ngrams import Grams
+from services.sentiment.domain.tone import metrics
+from services.sentiment.domain.tone.charnet import CharNet
+from services.sentiment.domain.tone.ngrams import Grams
 from services.sentiment.training.data import LABELS, normalised, read_rows
 from services.sentiment.training.linear import train_table
 from services.sentiment.training.network import train_network

@@ -12,9 +12,9 @@ from scipy import sparse
 
 from services.sentiment.adapters.model_file import quantised
 from services.sentiment.domain.judge import SILENT
-from services.sentiment.domain.negation import blank_double_negation
 from services.sentiment.domain.scorer import ECHO, CommentScorer, ModelWeights, TableWeights
-from services.sentiment.domain.text import REPOST, echo_of
+from services.sentiment.domain.tone.negation import blank_double_negation
+from services.sentiment.domain.tone.text import REPOST, echo_of
 from services.sentiment.training.data import LABELS, TextSet, group_of, normalised
 from services.sentiment.training.features import matrix_of
 from services.sentiment.training.leaning import factors_of, scaled

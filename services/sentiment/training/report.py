@@ -14,8 +14,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from services.sentiment.domain import metrics
-from services.sentiment.domain.threshold import MINIMUM_SCORES, choose_threshold
+from services.sentiment.domain.tone import metrics
+from services.sentiment.domain.tone.threshold import MINIMUM_SCORES, choose_threshold
 from services.sentiment.training.data import GROUPS, SETS
 from services.sentiment.training.figures import Judged, neutral_table, table_of
 from services.sentiment.training.recipe import Answers, calibrate

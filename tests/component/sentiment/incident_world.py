@@ -11,14 +11,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.sentiment.domain.comments import NegativeComment, left_id
 from services.sentiment.domain.documents import load_comment, load_page
-from services.sentiment.domain.escalation import Policy, Step
-from services.sentiment.domain.incidents import AccountIncidents, Incident
-from services.sentiment.domain.judgement import Thresholds
-from services.sentiment.domain.page_text import PageMessage
-from services.sentiment.domain.pages import Outcome, Page
-from services.sentiment.domain.usual import MINUTE_MS, Prior
+from services.sentiment.domain.incidents.comments import NegativeComment, left_id
+from services.sentiment.domain.incidents.incident import AccountIncidents, Incident
+from services.sentiment.domain.incidents.judgement import Thresholds
+from services.sentiment.domain.incidents.usual import MINUTE_MS, Prior
+from services.sentiment.domain.paging.escalation import Policy, Step
+from services.sentiment.domain.paging.page_text import PageMessage
+from services.sentiment.domain.paging.pages import Outcome, Page
 from services.sentiment.domain.verdict import SeverityReason, Verdict
 from services.sentiment.handlers import (
     CommentHandler,

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from services.sentiment.domain.incidents import acknowledge, resolve, resume_promotions
-from services.sentiment.domain.page_text import PageMessage
-from services.sentiment.domain.pages import Outcome
-from services.sentiment.domain.usual import HOUR_MS
+from services.sentiment.domain.incidents.changes import acknowledge, resolve, resume_promotions
+from services.sentiment.domain.incidents.usual import HOUR_MS
+from services.sentiment.domain.paging.page_text import PageMessage
+from services.sentiment.domain.paging.pages import Outcome
 from shared.errors import TransientError
 from shared.events import FanUnfollowed
 from shared.kafka.handler import Announcement, Change

@@ -11,8 +11,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from services.sentiment.domain.links import sign
-from services.sentiment.domain.usual import Prior
+from services.sentiment.domain.incidents.usual import Prior
+from services.sentiment.domain.paging.links import sign
 from services.sentiment.routes import IncidentRoutes
 from services.sentiment.settings import SentimentSettings
 from shared.errors import TransientError

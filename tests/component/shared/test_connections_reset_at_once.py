@@ -16,7 +16,7 @@ import uvloop
 from deploy.sandbox.actions import Counts
 from deploy.sandbox.delivery import Patience, Push, Request, Verdict, deliver
 from services.sentiment.channels.base import post
-from services.sentiment.domain.pages import Outcome
+from services.sentiment.domain.paging.pages import Outcome
 from shared.platforms.calls import call
 from shared.platforms.outcomes import Refused, Unknown
 

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.sentiment.adapters.model_file import shipped_model
-from services.sentiment.domain.aspect import choose_aspect
-from services.sentiment.domain.kind import choose_kind, is_boilerplate
-from services.sentiment.domain.text import normalise
+from services.sentiment.domain.tables.aspect import choose_aspect
+from services.sentiment.domain.tables.kind import choose_kind, is_boilerplate
+from services.sentiment.domain.tone.text import normalise
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.sentiment.domain import metrics
+from services.sentiment.domain.tone import metrics
 
 _SCORED = st.lists(
     st.tuples(st.booleans(), st.integers(0, 6).map(float)), min_size=2, max_size=40

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from services.sentiment.adapters.model_file import shipped_model
-from services.sentiment.domain.severity import HAZARD_TERMS
-from services.sentiment.domain.text import normalise
+from services.sentiment.domain.tables.severity import HAZARD_TERMS
+from services.sentiment.domain.tone.text import normalise
 from services.sentiment.domain.verdict import WORST_SEVERITY
 
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.sentiment.adapters.model_file import SHIPPED_MODEL, load_weights, shipped_model
-from services.sentiment.domain.charnet import FIRST_LETTER, UNKNOWN
-from services.sentiment.domain.negation import BLANK, blank_double_negation
 from services.sentiment.domain.scorer import CHUNK, ModelWeights
-from services.sentiment.domain.text import normalise
+from services.sentiment.domain.tone.charnet import FIRST_LETTER, UNKNOWN
+from services.sentiment.domain.tone.negation import BLANK, blank_double_negation
+from services.sentiment.domain.tone.text import normalise
 from services.sentiment.training.practice import make_practice
 
 _ANYTHING = st.text(alphabet=st.characters(codec=None, exclude_categories=()), max_size=80)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.sentiment.domain.text import (
+from services.sentiment.domain.tone.text import (
     LONGEST_RUN,
     MAX_CHARACTERS,
     normalise,

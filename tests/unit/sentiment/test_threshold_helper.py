@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.sentiment.domain.threshold import (
+from services.sentiment.domain.tone.threshold import (
     ASSUMPTION,
     CAUTIOUS_ASSUMPTION,
     MINIMUM_SCORES,

@@ -10,9 +10,9 @@ import pytest
 from deploy.sandbox.actions import Action
 from deploy.sandbox.config import Delivery
 from deploy.sandbox.signing import sha1_of_sorted, standard_webhook_signature
-from deploy.sandbox.wechat_aes import Envelope
-from deploy.sandbox.wechat_push import WechatPusher
-from deploy.sandbox.wechat_xml import build_xml, parse_xml
+from deploy.sandbox.wechat.aes import Envelope
+from deploy.sandbox.wechat.push import WechatPusher
+from deploy.sandbox.wechat.xml import build_xml, parse_xml
 
 from .conftest import AES_KEY, SERVICE, SHOP, WEIBO, Stage, config
 

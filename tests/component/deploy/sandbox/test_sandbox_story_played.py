@@ -9,7 +9,7 @@ from deploy.sandbox.actions import Action
 from deploy.sandbox.app import create_app
 from deploy.sandbox.driver import SandboxDriver
 from deploy.sandbox.faults import Fault, FaultOrder
-from deploy.sandbox.story import Story
+from deploy.sandbox.story.play import Story
 
 from .conftest import SERVICE, SHOP, WEIBO, Stage
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from deploy.sandbox.wechat_aes import Envelope
-from deploy.sandbox.wechat_xml import parse_xml
+from deploy.sandbox.wechat.aes import Envelope
+from deploy.sandbox.wechat.xml import parse_xml
 
 from .conftest import AES_KEY, SERVICE, SUBSCRIPTION, Stage
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.sandbox.signing import sha1_of_sorted, standard_webhook_signature
-from deploy.sandbox.wechat_aes import Envelope, EnvelopeError
+from deploy.sandbox.wechat.aes import Envelope, EnvelopeError
 
 KEY_A = "A" * 43
 VECTORS: dict[str, dict[str, str]] = {

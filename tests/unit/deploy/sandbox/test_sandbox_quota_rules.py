@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.sandbox import wechat_rules as rules
 from deploy.sandbox.config import AccountKind
-from deploy.sandbox.wechat_rules import Fan, Trigger, charge_message, follow, open_window
-from deploy.sandbox.weibo_state import WINDOW_S, WeiboFan, decide_reply
+from deploy.sandbox.wechat import rules
+from deploy.sandbox.wechat.rules import Fan, Trigger, charge_message, follow, open_window
+from deploy.sandbox.weibo.state import WINDOW_S, WeiboFan, decide_reply
 
 NOW = 1_800_000_000.0
 HOUR = 3600.0

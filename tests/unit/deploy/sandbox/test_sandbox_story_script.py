@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from deploy.sandbox import story_script as script
-from deploy.sandbox import story_texts as texts
 from deploy.sandbox.actions import Action
+from deploy.sandbox.story import script, texts
 
 CAST = script.invent_cast("gh_1", "77", "shop", wechat_fans=300, weibo_fans=100)
 ACTS = (

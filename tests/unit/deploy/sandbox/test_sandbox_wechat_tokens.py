@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.sandbox.wechat_tokens import TokenIssuer
+from deploy.sandbox.wechat.tokens import TokenIssuer
 
 NOW = 1_800_000_000.0
 

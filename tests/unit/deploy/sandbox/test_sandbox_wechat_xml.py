@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.sandbox.wechat_xml import ReplyError, build_xml, parse_xml
+from deploy.sandbox.wechat.xml import ReplyError, build_xml, parse_xml
 
 
 def test_texts_stand_in_cdata_and_numbers_bare() -> None:

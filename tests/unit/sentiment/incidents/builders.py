@@ -6,16 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from services.sentiment.domain.claims import Evidence, judge_account
-from services.sentiment.domain.comments import NegativeComment
-from services.sentiment.domain.incidents import (
-    AccountIncidents,
-    Incident,
-    apply_judgements,
-)
-from services.sentiment.domain.judgement import Reason, Thresholds
-from services.sentiment.domain.usual import MINUTE_MS, Prior, Usual
-from services.sentiment.domain.windows import Volume
+from services.sentiment.domain.incidents.changes import apply_judgements
+from services.sentiment.domain.incidents.claims import Evidence, judge_account
+from services.sentiment.domain.incidents.comments import NegativeComment
+from services.sentiment.domain.incidents.incident import AccountIncidents, Incident
+from services.sentiment.domain.incidents.judgement import Reason, Thresholds
+from services.sentiment.domain.incidents.usual import MINUTE_MS, Prior, Usual
+from services.sentiment.domain.incidents.windows import Volume
 
 NOON = 1_795_233_600_000  # 2026-11-21 12:00 in Shanghai, a Saturday
 ACCOUNT = "wechat:gh_brand"

@@ -9,7 +9,7 @@ import pytest
 from services.sentiment.adapters.alerts_file import load_alerts, parse_alerts
 from services.sentiment.channels import ALERT_CHANNELS
 from services.sentiment.channels.wecom_robot import WecomRobotConfig
-from services.sentiment.domain.escalation import Step
+from services.sentiment.domain.paging.escalation import Step
 from shared.settings import SettingsError
 
 EXAMPLE = Path(__file__).resolve().parents[4] / "deploy/local/config/alerts.yaml"

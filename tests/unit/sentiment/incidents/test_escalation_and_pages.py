@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.sentiment.domain.escalation import (
+from services.sentiment.domain.paging.escalation import (
     Done,
     Escalate,
     Policy,
@@ -16,7 +16,7 @@ from services.sentiment.domain.escalation import (
     next_escalation,
     wanted_pages,
 )
-from services.sentiment.domain.pages import (
+from services.sentiment.domain.paging.pages import (
     MAX_RETRY_AFTER_S,
     RESULTS,
     RETRY,

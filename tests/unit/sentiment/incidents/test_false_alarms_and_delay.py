@@ -8,18 +8,14 @@ import statistics
 import numpy as np
 import pytest
 
-from services.sentiment.domain.claims import Evidence, judge_account
-from services.sentiment.domain.comments import NegativeComment
-from services.sentiment.domain.history import fold_span
-from services.sentiment.domain.incidents import (
-    AccountIncidents,
-    apply_judgements,
-    resolve,
-    unresolved,
-)
-from services.sentiment.domain.judgement import Opened
-from services.sentiment.domain.usual import HOUR_MS, MINUTE_MS, Usual
-from services.sentiment.domain.windows import Volume
+from services.sentiment.domain.incidents.changes import apply_judgements, resolve
+from services.sentiment.domain.incidents.claims import Evidence, judge_account
+from services.sentiment.domain.incidents.comments import NegativeComment
+from services.sentiment.domain.incidents.history import fold_span
+from services.sentiment.domain.incidents.incident import AccountIncidents, unresolved
+from services.sentiment.domain.incidents.judgement import Opened
+from services.sentiment.domain.incidents.usual import HOUR_MS, MINUTE_MS, Usual
+from services.sentiment.domain.incidents.windows import Volume
 from tests.unit.sentiment.incidents.builders import ACCOUNT, PRIOR, THRESHOLDS
 
 START = 1_795_363_200_000 - 28 * 24 * HOUR_MS

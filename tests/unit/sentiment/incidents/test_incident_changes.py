@@ -6,18 +6,18 @@ from collections.abc import Callable
 
 import pytest
 
-from services.sentiment.domain.incidents import (
+from services.sentiment.domain.incidents.changes import (
     KEPT_CLOSED,
-    AccountIncidents,
     Announced,
     acknowledge,
     apply_judgements,
     escalate,
     resolve,
     resume_promotions,
-    unresolved,
 )
-from services.sentiment.domain.judgement import Opened, picture_of
+from services.sentiment.domain.incidents.incident import AccountIncidents, unresolved
+from services.sentiment.domain.incidents.judge import picture_of
+from services.sentiment.domain.incidents.judgement import Opened
 from tests.unit.sentiment.incidents.builders import (
     ACCOUNT,
     NOON,

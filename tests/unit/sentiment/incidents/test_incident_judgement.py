@@ -8,12 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.sentiment.domain.claims import judge_account
-from services.sentiment.domain.comments import NegativeComment
-from services.sentiment.domain.incidents import AccountIncidents, acknowledge, resolve, unresolved
-from services.sentiment.domain.judgement import Joined, Opened, Quiet, Resolved, Thresholds
-from services.sentiment.domain.subjects import SUBJECTS
-from services.sentiment.domain.usual import HOUR_MS, MINUTE_MS, HourCounts, Usual, fold_hour
+from services.sentiment.domain.incidents.changes import acknowledge, resolve
+from services.sentiment.domain.incidents.claims import judge_account
+from services.sentiment.domain.incidents.comments import NegativeComment
+from services.sentiment.domain.incidents.incident import AccountIncidents, unresolved
+from services.sentiment.domain.incidents.judgement import (
+    Joined,
+    Opened,
+    Quiet,
+    Resolved,
+    Thresholds,
+)
+from services.sentiment.domain.incidents.subjects import SUBJECTS
+from services.sentiment.domain.incidents.usual import (
+    HOUR_MS,
+    MINUTE_MS,
+    HourCounts,
+    Usual,
+    fold_hour,
+)
 from tests.unit.sentiment.incidents.builders import (
     NOON,
     PRIOR,

@@ -10,26 +10,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.sentiment.domain import documents
-from services.sentiment.domain.comments import (
+from services.sentiment.domain.incidents.comments import (
     STAFF_TEXT_CHARS,
     fingerprint,
     is_negative,
     pseudonym,
     staff_text,
 )
-from services.sentiment.domain.escalation import Policy, Step, wanted_pages
-from services.sentiment.domain.incident_page import (
+from services.sentiment.domain.incidents.incident import AccountIncidents, account_of
+from services.sentiment.domain.incidents.subjects import SUBJECTS, subject_of
+from services.sentiment.domain.incidents.usual import HOUR_MS, HourCounts, Prior, Usual, fold_hour
+from services.sentiment.domain.paging.escalation import Policy, Step, wanted_pages
+from services.sentiment.domain.paging.incident_page import (
     CONTENT_SECURITY_POLICY,
     cleaned_name,
     expired_html,
     incident_html,
 )
-from services.sentiment.domain.incidents import AccountIncidents, account_of
-from services.sentiment.domain.links import Opens, Refused, sign, verify
-from services.sentiment.domain.page_text import SUBJECT_NAMES, Language, harmless, page_text
-from services.sentiment.domain.pages import Outcome, answered, new_page
-from services.sentiment.domain.subjects import SUBJECTS, subject_of
-from services.sentiment.domain.usual import HOUR_MS, HourCounts, Prior, Usual, fold_hour
+from services.sentiment.domain.paging.links import Opens, Refused, sign, verify
+from services.sentiment.domain.paging.page_text import SUBJECT_NAMES, Language, harmless, page_text
+from services.sentiment.domain.paging.pages import Outcome, answered, new_page
 from services.sentiment.domain.verdict import Aspect, Hazard
 from tests.unit.sentiment.incidents.builders import NOON, PRIOR, incident
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.sentiment.domain.comments import NegativeComment
-from services.sentiment.domain.usual import (
+from services.sentiment.domain.incidents.comments import NegativeComment
+from services.sentiment.domain.incidents.usual import (
     HOUR_MS,
     SLOTS,
     HourCounts,
@@ -20,7 +20,7 @@ from services.sentiment.domain.usual import (
     hour_of_week,
     too_many,
 )
-from services.sentiment.domain.windows import Volume, in_order, windows
+from services.sentiment.domain.incidents.windows import Volume, in_order, windows
 from tests.unit.sentiment.incidents.builders import NOON, comment
 
 PRIOR = Prior()

@@ -1,0 +1,1 @@
+"""The staff's channels: WeCom robots and PagerDuty."""

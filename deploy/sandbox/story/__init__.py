@@ -1,0 +1,1 @@
+"""The demo's story: its script, its texts, and how it is played."""

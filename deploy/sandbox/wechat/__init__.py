@@ -1,0 +1,1 @@
+"""WeChat as the sandbox reads its documentation."""

@@ -1,0 +1,1 @@
+"""Weibo as the sandbox reads its documentation."""

@@ -1,0 +1,1 @@
+"""Who is paged about an incident, when, and in which words. Pure."""

@@ -1,0 +1,1 @@
+"""What words mean whatever the tone: severity, kind and aspect, from tables of terms. Pure."""
