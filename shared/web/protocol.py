@@ -42,8 +42,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self.access_log = False
         self._owes_by: float | None = None
         self._unread_since: float | None = None
-        self._began = 0.0
-        self._in_head = True
+        self._now = self._began = 0.0
+        """When the last packet came, and the first one of the request that is read."""
+        self._in_head, self._in_body = True, False
         self._head_bytes = 0
         self._packet_bytes = 0
         self._body_bytes = 0
@@ -59,18 +60,24 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse("too_many_connections", unavailable("too_many_connections"))
 
     def data_received(self, data: bytes) -> None:
-        """Parse, and bound a head that does not end."""
+        """Parse, and bound a head that does not end, and what is read of a body nobody wants."""
         if self.transport.is_closing():
             return
+        self._now = self.loop.time()
         if self._owes_by is None:
-            self._owes_by = self.loop.time() + self.limits.head_timeout_s
-        self._packet_bytes = len(data)
-        super().data_received(data)
+            self._owes_by = self._now + self.limits.head_timeout_s
+        size = self._packet_bytes = len(data)
+        HttpToolsProtocol.data_received(self, data)
         if self._in_head:
             # A head that is still incomplete; complete ones are measured in on_headers_complete.
-            self._head_bytes += len(data)
+            self._head_bytes += size
             if self._head_bytes > self.limits.head_limit_bytes:
                 self._refuse("head_too_large", _HEAD_TOO_LARGE)
+        elif self._in_body:
+            self._body_bytes += size
+            if self._body_bytes > self.limits.drained_bytes and not self.transport.is_closing():
+                self.refused("body_too_large")
+                self.transport.close()
 
     def pause_writing(self) -> None:
         """The client reads too slowly."""
@@ -84,10 +91,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     # What the parser tells
 
+    # On the way of every request: the parent is called by its name, a third faster than `super()`.
+
     def on_message_begin(self) -> None:
         """A request begins."""
-        super().on_message_begin()
-        self._began = self.loop.time()
+        HttpToolsProtocol.on_message_begin(self)
+        self._began = self._now
         if self._owes_by is None:  # it follows another one in the same packet
             self._owes_by = self._began + self.limits.head_timeout_s
         self._in_head = True
@@ -99,23 +108,17 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_head_too_large():
             self._problem = ("head_too_large", _HEAD_TOO_LARGE)
             raise ValueError  # stops the parser, which then calls send_400_response
+        self._in_body = True
         self._owes_by = self._began + self.limits.request_timeout_s
-        super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        """Bound what is read of a body that nobody wants."""
-        super().on_body(body)
-        self._body_bytes += len(body)
-        if self._body_bytes > self.limits.drained_bytes and not self.transport.is_closing():
-            self.refused("body_too_large")
-            self.transport.close()
+        HttpToolsProtocol.on_headers_complete(self)
 
     def on_message_complete(self) -> None:
         """The client owes us nothing more."""
-        super().on_message_complete()
-        answered = self.cycle.response_complete
+        HttpToolsProtocol.on_message_complete(self)
+        self._in_body = False
         # Answered before its body ended: uvicorn's own timer was cleared by the body's bytes.
-        self._owes_by = self.loop.time() + self.limits.keep_alive_s if answered else None
+        answered = self.cycle.response_complete
+        self._owes_by = self._now + self.limits.keep_alive_s if answered else None
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what the parser could not read."""
