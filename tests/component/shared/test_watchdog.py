@@ -68,7 +68,7 @@ async def test_a_blocked_event_loop_is_found_by_the_thread() -> None:
         codes.append(code)
         ended.set()
 
-    watchdog = Watchdog(0.3, Meter(), end=end)
+    watchdog = Watchdog(1.5, Meter(), end=end)
     with capture_logs() as lines:
         watchdog.start()
         assert ended.wait(PATIENCE_S)  # blocks the loop, which is the fault that is looked for
@@ -131,7 +131,7 @@ from shared.observe.metrics import Meter
 from shared.observe.watchdog import Watchdog
 
 async def main():
-    Watchdog(0.3, Meter()).start()
+    Watchdog(1.5, Meter()).start()
     await asyncio.sleep(0)
     threading.Event().wait()
 
