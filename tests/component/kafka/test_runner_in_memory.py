@@ -106,7 +106,7 @@ def _origin(record: OutgoingRecord) -> tuple[bytes, bytes]:
     return headers["dlq_partition"], headers["dlq_offset"]
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.005)

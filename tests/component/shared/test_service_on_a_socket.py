@@ -25,7 +25,7 @@ from shared.web.body import read_body, send_response
 from shared.web.limits import BODY_DEADLINE_S, Limits
 from shared.web.service import EXIT_CLEAN, EXIT_FAILED, Hook, Service
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 SHORT = Limits(
     head_timeout_s=0.8,  # enough for honest requests on a machine that is busy
     request_timeout_s=1.6,

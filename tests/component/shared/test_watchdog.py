@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from shared.observe.metrics import Meter
 from shared.observe.watchdog import EXIT_STUCK, Judge, Sight, Watchdog
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 def looks(judge: Judge, *sights: Sight) -> list[str | None]:
