@@ -57,6 +57,7 @@ class Evaluator:
         observer: is told.
         clock: ms.
         changed: called after an incident changed.
+        monotonic: seconds, for how long a judgement took and an account rests.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Evaluator:
         observer: IncidentObserver,
         clock: Clock,
         changed: Callable[[], None],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._writer = writer
         self._usual = usual
@@ -85,6 +87,7 @@ class Evaluator:
         self._observer = observer
         self._clock = clock
         self._changed = changed
+        self._monotonic = monotonic
         self._rang = asyncio.Event()
         self._seen: dict[str, int] = {}
         self._judged_at: dict[str, int] = {}
@@ -117,7 +120,7 @@ class Evaluator:
         for account, bell in (await self._counters.all()).items():
             rang = bell != self._seen.get(account)
             swept = now - self._judged_at.get(account, -SWEEP_MS) >= SWEEP_MS
-            if not (rang or swept) or time.monotonic() < self._rest_until.get(account, 0.0):
+            if not (rang or swept) or self._monotonic() < self._rest_until.get(account, 0.0):
                 continue
             if await self._leases.hold(account, self._clock()):
                 try:
@@ -136,7 +139,7 @@ class Evaluator:
             account: `platform:account`.
             bell: its counter, read before this call.
         """
-        began = time.monotonic()
+        began = self._monotonic()
         evidence = await self._read(account, bell)
         now = self._clock()
         events: list[IncidentEvent] = []
@@ -169,10 +172,10 @@ class Evaluator:
             self._observer.announced(event)
         if events:
             self._changed()
-        took = time.monotonic() - began
+        took = self._monotonic() - began
         self._observer.evaluated(account, took)
         rest = min(took * REST, MOST_REST_S) if took > SLOW_S else 0.0
-        self._rest_until[account] = time.monotonic() + rest
+        self._rest_until[account] = self._monotonic() + rest
 
     async def _read(self, account: str, bell: int) -> Evidence:
         now = self._clock()

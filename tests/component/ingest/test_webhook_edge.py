@@ -29,6 +29,7 @@ from tests.support.platform_pushes import (
 
 XML = {"content-type": "text/xml"}
 JSON = {"content-type": "application/json"}
+HALF_A_HEAD = b"POST /wechat/brand HTTP/1.1\r\nHost: x\r\n"
 
 
 @pytest.fixture
@@ -295,39 +296,40 @@ async def test_staff_are_told_to_come_again_while_the_store_is_away(
 
 
 @pytest.fixture
-async def port() -> AsyncIterator[int]:
+async def served() -> AsyncIterator[Edge]:
     """The edge on a real socket, with little patience."""
-    patient_for = Limits(head_timeout_s=1.0, request_timeout_s=2.0, sweep_every_s=0.05)
-    service = Edge(limits=patient_for).service
-    serving = asyncio.create_task(service.serve())
-    async with asyncio.timeout(10):
-        while service.port is None:
+    edge = Edge(limits=Limits(head_timeout_s=1.0, request_timeout_s=2.0, sweep_every_s=0.05))
+    serving = asyncio.create_task(edge.service.serve())
+    async with asyncio.timeout(30):
+        while edge.service.port is None:
             await asyncio.sleep(0.01)
-    yield service.port
-    service.stop()
+    yield edge
+    edge.service.stop()
     await serving
 
 
 @pytest.mark.parametrize(
-    "sent",
+    ("sent", "late"),
     [
-        b"",
-        b"POST /wechat/brand HTTP/1.1\r\nHost: x\r\n",
-        b"POST /wechat/brand HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n<xml>",
-        b"POST /wechat/brand HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n<xml>",
+        (b"", "head"),
+        (HALF_A_HEAD, "head"),
+        (HALF_A_HEAD + b"Content-Length: 10\r\n\r\n<xml>", "body"),
+        (HALF_A_HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\n<xml>", "body"),
     ],
 )
-async def test_a_half_open_connection_is_cut(port: int, sent: bytes) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def test_a_half_open_connection_is_cut(served: Edge, sent: bytes, late: str) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.service.port)
     writer.write(sent)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         told = await reader.read()  # ends when the other side cuts
     assert b" 200 " not in told
+    refused = served.meter.registry.get_sample_value
+    assert refused("fan_http_refused_total", {"reason": f"{late}_too_slow"}) == 1
     writer.close()
 
 
-async def test_a_push_over_a_real_socket_is_taken(port: int) -> None:
+async def test_a_push_over_a_real_socket_is_taken(served: Edge) -> None:
     request = sealed_request(text_xml())
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{served.service.port}") as client:
         answer = await post(client, "/wechat/brand", request)
     assert (answer.status_code, answer.content) == (200, b"success")

@@ -74,7 +74,7 @@ async def test_what_is_noted_is_forgotten_when_its_offset_is_committed() -> None
     await until(lambda: bench.runner.assignment.partitions[0].books_from >= 0)
     for n in range(1, 4):
         await bench.deliver(at_most=31)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while bench.consumer.committed_offsets.get(0) != 31 * n:
                 await asyncio.sleep(0.005)  # the announcements come first
                 await bench.runner.assignment.commit()

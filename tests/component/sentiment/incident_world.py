@@ -270,6 +270,7 @@ class Process:
             observer=self,
             clock=lambda: world.now,
             changed=self.pager.wake,
+            monotonic=lambda: world.now / 1000,
         )
         self.historian = Historian(
             writer=usual,

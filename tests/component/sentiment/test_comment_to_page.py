@@ -252,7 +252,7 @@ async def test_pages_go_out_and_escalate_while_the_log_is_away_and_the_events_fo
     complaints(world)
     await process.consume()
     world.publisher.failures = [TransientError("the log is away")] * 1_000
-    async with asyncio.timeout(10):  # each would wait for the log, and so for ever
+    async with asyncio.timeout(30):  # each would wait for the log, and so for ever
         await process.work()
         assert len(world.channels["robot"].accepted) == 1
         world.wait(61)

@@ -220,7 +220,7 @@ async def test_the_link_and_the_api_answer_while_the_log_is_away(
     world: World, process: Process, http: httpx.AsyncClient
 ) -> None:
     world.publisher.failures = [TransientError("the log is away")] * 1_000
-    async with asyncio.timeout(10):  # each would wait for the log, and so for ever
+    async with asyncio.timeout(30):  # each would wait for the log, and so for ever
         await http.post(link(world), data={"action": "acknowledge", "who": "王"})
         page = await http.get(link(world))
         listed = await http.get("/v1/incidents", headers=staff())

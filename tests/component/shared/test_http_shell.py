@@ -349,7 +349,8 @@ async def test_a_dispensable_dependency_is_named_and_the_service_stays_ready() -
         assert answer.json()["missing"] == ["store"]
 
 
-async def test_many_probes_look_at_a_dependency_once() -> None:
+async def test_many_probes_look_at_a_dependency_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.web.health.REMEMBER_S", 60.0)
     looks: list[int] = []
 
     async def store() -> None:

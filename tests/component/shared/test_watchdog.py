@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from shared.observe.metrics import Meter
 from shared.observe.watchdog import EXIT_STUCK, Judge, Sight, Watchdog
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 def looks(judge: Judge, *sights: Sight) -> list[str | None]:
@@ -68,7 +68,7 @@ async def test_a_blocked_event_loop_is_found_by_the_thread() -> None:
         codes.append(code)
         ended.set()
 
-    watchdog = Watchdog(0.3, Meter(), end=end)
+    watchdog = Watchdog(1.5, Meter(), end=end)
     with capture_logs() as lines:
         watchdog.start()
         assert ended.wait(PATIENCE_S)  # blocks the loop, which is the fault that is looked for
@@ -105,16 +105,21 @@ async def test_a_loop_that_turns_is_left_alone_and_its_lag_is_measured() -> None
 
 
 async def test_a_progress_that_raises_ends_nothing_and_is_told_once() -> None:
-    meter = Meter()
+    looked: list[int] = []
 
     def raises() -> float:
         raise RuntimeError
 
-    watchdog = Watchdog(5.0, meter, {"runner": raises}, end=lambda _code: pytest.fail("ended"))
+    watchdog = Watchdog(
+        2.5,
+        Meter(),
+        {"runner": raises, "other": lambda: looked.append(1)},
+        end=lambda _code: pytest.fail("ended"),
+    )
     with capture_logs() as lines:
         watchdog.start()
         async with asyncio.timeout(PATIENCE_S):
-            while (meter.registry.get_sample_value("fan_event_loop_lag_seconds_count") or 0) < 4:
+            while len(looked) < 3:
                 await asyncio.sleep(0.01)
         watchdog.stop()
     assert [line["event"] for line in lines] == ["watchdog.progress.failed"]
@@ -126,7 +131,7 @@ from shared.observe.metrics import Meter
 from shared.observe.watchdog import Watchdog
 
 async def main():
-    Watchdog(0.3, Meter()).start()
+    Watchdog(1.5, Meter()).start()
     await asyncio.sleep(0)
     threading.Event().wait()
 

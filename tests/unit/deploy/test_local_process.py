@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from deploy.local.parts.errors import PartError
-from deploy.local.parts.ports import free_port, is_listening, retry_on_taken_port
+from deploy.local.parts.ports import HOST, free_port, is_listening, retry_on_taken_port
 from deploy.local.parts.process import Process
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -82,8 +82,8 @@ def test_a_polite_process_ends_by_sigterm_within_the_grace(
     start: Callable[[str], Process],
 ) -> None:
     process = start(
-        "import signal, sys, time;"
-        "signal.signal(signal.SIGTERM, lambda *_: (print('goodbye', flush=True), sys.exit(0)));"
+        "import os, signal, sys, time;"
+        "signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b'goodbye'), sys.exit(0)));"
         "print('ready', flush=True); time.sleep(600)"
     )
     process.wait_until(lambda: "ready" in process.log_tail(), DEADLINE_S)
@@ -95,8 +95,8 @@ def test_a_process_that_was_asked_to_end_is_not_asked_again(
     start: Callable[[str], Process],
 ) -> None:
     process = start(
-        "import signal, time;"
-        "signal.signal(signal.SIGTERM, lambda *_: print('asked', flush=True));"
+        "import os, signal, time;"
+        "signal.signal(signal.SIGTERM, lambda *_: os.write(1, b'asked'));"
         "print('ready', flush=True)\nwhile True: time.sleep(0.05)"
     )
     process.wait_until(lambda: "ready" in process.log_tail(), DEADLINE_S)
@@ -198,9 +198,7 @@ def test_a_child_is_not_started_when_the_supervisor_dies_before_the_guardian_kno
 def test_a_free_port_is_free() -> None:
     port = free_port()
     assert not is_listening(port)
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", port))
-        server.listen()
+    with socket.create_server((HOST, port)):  # with SO_REUSEADDR, as our servers
         assert is_listening(port)
 
 

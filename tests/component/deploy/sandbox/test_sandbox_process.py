@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
+
+from deploy.local.parts.ports import free_port
 
 from .conftest import ROBOT_KEY, SERVICE, config
 
@@ -47,13 +48,6 @@ def webhook_url() -> Iterator[str]:
     thread.join()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def _page(client: httpx.Client, timeout: float = DEADLINE_S) -> httpx.Response:
     return client.post(
         "/wecom/cgi-bin/webhook/send",
@@ -83,20 +77,21 @@ def test_the_process_serves_pushes_and_keeps_books_over_a_kill(
     settings["wechat"][0]["webhook"] = f"{webhook_url}/wechat/{SERVICE}"
     file = tmp_path / "sandbox.yaml"
     file.write_text(yaml.safe_dump(settings), "utf-8")
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "deploy.sandbox", "--port", str(port), "--config", str(file)]
     process = subprocess.Popen([*command, "--books", str(tmp_path / "books")], cwd=ROOT)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
             _wait_until_healthy(client)
             action = {"account": SERVICE, "kind": "subscribe", "fan": "o1"}
-            sent = client.post("/_story/send", json=action).json()
+            sent = client.post("/_story/send", json=action, timeout=DEADLINE_S).json()
             assert sent["verdict"] == "acknowledged"
             answer = _page(client)
             assert answer.json()["errcode"] == 0
             assert len(answer.headers.get_list("date")) == 1
             fault = {"path": "/wecom/cgi-bin/webhook/send", "fault": "hang_after"}
-            client.post("/_control", json={"faults": [fault]}).raise_for_status()
+            control = client.post("/_control", json={"faults": [fault]}, timeout=DEADLINE_S)
+            control.raise_for_status()
             with pytest.raises(httpx.ReadTimeout):
                 _page(client, timeout=0.5)
             assert _page(client).json()["errcode"] == 0

@@ -40,7 +40,7 @@ async def test_what_ended_by_itself_is_let_go_and_keeps_its_result() -> None:
     await asyncio.sleep(LOOK_EVERY_S * 2)
     assert [future for _, future in deadlines._waiting] == [waiting]
     waiting.set_result("acknowledged")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while deadlines._timer is not None:
             await asyncio.sleep(LOOK_EVERY_S)
     assert done.result() == waiting.result() == "acknowledged"
@@ -48,6 +48,6 @@ async def test_what_ended_by_itself_is_let_go_and_keeps_its_result() -> None:
 
 
 async def _failure_of(future: asyncio.Future[None]) -> BaseException | None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await asyncio.wait({future})
     return future.exception()
