@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from typing import Any, Literal
+from urllib.parse import parse_qsl, urlsplit
 
 from bson.codec_options import CodecOptions
 from pymongo.errors import PyMongoError
@@ -25,15 +26,19 @@ def connect(url: str, database: str, *, driver: StoreDriver = "motor") -> Databa
     """A database handle with `w=majority, j=true`; connects at the first call.
 
     Args:
-        url: a MongoDB connection string; its options win over ours.
+        url: a MongoDB connection string; its time limits and name win over ours, its write
+            concern does not.
         database: the service's own database.
         driver: which client library.
     """
-    options: dict[str, Any] = {
+    told = {name.lower() for name, _ in parse_qsl(urlsplit(url).query)}
+    ours: dict[str, Any] = {
         "serverSelectionTimeoutMS": SERVER_SELECTION_MS,
         "socketTimeoutMS": SOCKET_MS,
         "appname": "fan-engagement",
     }
+    # Both clients let an argument win over the address.
+    options = {name: value for name, value in ours.items() if name.lower() not in told}
     client: Any
     if driver == "motor":
         with warnings.catch_warnings():

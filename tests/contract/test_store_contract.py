@@ -25,14 +25,14 @@ class Stores:
 
 @pytest.fixture(params=["memory", "motor", "pymongo"])
 async def stores(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
 ) -> AsyncIterator[Stores]:
     if request.param == "memory":
         yield Stores(MemoryGuardedStore(), MemoryPartitionBooks(), MemoryLeases())
         return
     url, name = request.getfixturevalue("store"), request.getfixturevalue("database")
     # A store on a busy machine may stand still longer than a service would wait for it.
-    monkeypatch.setattr("shared.store.client.SERVER_SELECTION_MS", 20_000)
+    url += ("&" if "?" in url else "/?") + "serverSelectionTimeoutMS=20000"
     database = connect(url, name, driver=request.param)
     documents = MongoGuardedStore(database, "fans", loops=["events", "tags"])
     await documents.prepare()
