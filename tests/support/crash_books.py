@@ -21,7 +21,7 @@ from tests.support.crash_load import COMPLAINT, MASS_CALLS, TEXTS, TRIGGERS, Cro
 from tests.support.oracle_segmenter import expected_changes, expected_tags
 
 TOPICS = ("fan-events.v1", "tag-changes.v1", "push-outcomes.v1", "incidents.v1")
-READ_TIMEOUT_S = 20.0
+READ_TIMEOUT_S = 60.0
 SETTLED_PUSHES = ("sent", "refused", "unknown", "held", "dropped")
 SETTLED_PAGES = ("sent", "refused", "obsolete")
 
