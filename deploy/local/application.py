@@ -54,6 +54,8 @@ def start_all(applications: Sequence[Application]) -> None:
             application.process.start()
         for application in applications:
             application.process.wait_until(application.is_ready, READY_TIMEOUT_S)
+        for application in applications:  # one may have lost its port to another that answers
+            application.process.check_running()
     except BaseException:
         for application in applications:
             application.process.kill()

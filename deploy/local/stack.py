@@ -22,7 +22,7 @@ from deploy.local.brand import Brand
 from deploy.local.environment import service_environment
 from deploy.local.parts.embedded_log import REPOSITORY, EmbeddedLog
 from deploy.local.parts.kafka import KafkaCluster
-from deploy.local.parts.ports import HOST, free_port, retry_on_taken_port
+from deploy.local.parts.ports import HOST, free_port, free_ports, retry_on_taken_port
 from deploy.local.parts.process import Process
 from deploy.local.parts.store import CompiledStore, EmbeddedStore
 from deploy.local.signals import deaf_to_interrupts
@@ -208,7 +208,8 @@ class Stack:
             self.mongodb_url = self.store.start()
 
     def _start_applications(self) -> None:
-        ports = {name: free_port() for name in ("sandbox", *self.services)}
+        names = ("sandbox", *self.services)
+        ports = dict(zip(names, free_ports(len(names)), strict=True))
         urls = {name: f"http://{HOST}:{port}" for name, port in ports.items()}
         config = self.folder / "config"
         config.mkdir(exist_ok=True)

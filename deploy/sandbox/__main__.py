@@ -34,6 +34,8 @@ def main() -> None:
         date_header=False,
         server_header=False,
         timeout_graceful_shutdown=2,
+        # Longer than clients keep a connection (httpx: 5 s): else one may just end as it is used.
+        timeout_keep_alive=75,
     )
 
 

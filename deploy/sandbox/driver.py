@@ -17,6 +17,8 @@ from deploy.sandbox.control_api import NewComment
 from deploy.sandbox.faults import FaultOrder
 
 CHUNK = 100  # actions in one request: how fine the progress is
+REQUEST_TIMEOUT_S = 900.0
+"""A batch ends when its last push is given up, and a patient platform gives up late."""
 
 Progress = Callable[[int, int], None]
 """Told how many of how many actions are done."""
@@ -31,7 +33,7 @@ class SandboxDriver:
         self._client = httpx.AsyncClient(
             base_url=base_url,
             transport=transport,
-            timeout=None,  # noqa: S113 - a batch ends when its last push is given up
+            timeout=REQUEST_TIMEOUT_S,
             trust_env=False,
         )
 

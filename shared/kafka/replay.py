@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -29,8 +30,9 @@ from shared.kafka.topics import partitions_of
 
 READ_AT_ONCE = 500
 DEADLINE_S = 20.0
-QUIET_MS = 2_000
-"""Longest wait for records that are known to be there."""
+POLL_MS = 2_000
+STUCK_S = 30.0
+"""Longest wait for the next record, which is known to be there."""
 
 
 async def replay(
@@ -53,7 +55,7 @@ async def replay(
         dry_run: only count; nothing is produced or committed.
 
     Raises:
-        TransientError: the log did not take a record; call again.
+        TransientError: the log did not take a record, or gave none of those it has; call again.
     """
     source = dead_letter_topic(topic, service)
     publisher = KafkaPublisher(
@@ -95,11 +97,19 @@ async def _put_back(
     ends = await consumer.end_offsets(consumer.assignment())
     found = 0
     for partition, end in ends.items():
-        while await consumer.position(partition) < end:
-            batch = await consumer.getmany(partition, timeout_ms=QUIET_MS, max_records=READ_AT_ONCE)
+        moved_at, position = time.monotonic(), -1
+        while (at := await consumer.position(partition)) < end:
+            if at != position:
+                moved_at, position = time.monotonic(), at
+            elif time.monotonic() - moved_at > STUCK_S:
+                raise TransientError(
+                    f"{partition.topic}/{partition.partition} could not be read to its end: "
+                    f"nothing came for {STUCK_S:g} s at offset {at} of {end}"
+                )
+            batch = await consumer.getmany(partition, timeout_ms=POLL_MS, max_records=READ_AT_ONCE)
             records = [r for r in batch.get(partition, []) if r.offset < end]
-            if not records:
-                break
+            if not records:  # not yet, or only markers, which move the position
+                continue
             letters = [
                 original(topic, _outgoing(topic, record))
                 for record in records

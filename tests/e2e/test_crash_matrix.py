@@ -8,6 +8,7 @@ balance. On Apache Kafka and the compiled store only: `make test-real`.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,13 @@ import pytest
 from pymongo import MongoClient
 
 from deploy.local.stack import SERVICES, Stack
+from services.notifier.loops.mass import ALONE
 from shared.events.envelope import Headers
 from shared.kafka.ports import OutgoingRecord
 from shared.kafka.publisher import KafkaPublisher
 from tests.support.crash_books import TOPICS, Sceptic, read_topic
 from tests.support.crash_load import Crowd
 from tests.support.crash_stack import (
-    ESCALATION,
     SESSION_TIMEOUT_S,
     Supervisor,
     crash_stack,
@@ -67,15 +68,15 @@ CRASH_POINTS = {
         *loop_steps("segmenter.publisher", "publishing", "published"),
     ],
     "notifier": [
-        *runner_steps("notifier.incidents.v1"),  # first: there is one incident
+        *runner_steps("notifier.incidents.v1"),
         *loop_steps("notifier.sender", "debited", "committed", "called", "row_settled"),
         *runner_steps("notifier.fan-events.v1"),
         *runner_steps("notifier.tag-changes.v1"),
         *loop_steps("notifier.publisher", "publishing", "published"),
     ],
-    # There is one incident: each step of its way is reached once.
     "sentiment": [
-        *loop_steps("sentiment.incidents", "comment_written", "bell_rung", "incident_written"),
+        # First: there is one incident, and a life that ends at another step might judge it too.
+        *loop_steps("sentiment.incidents", "incident_written", "comment_written", "bell_rung"),
         *loop_steps("sentiment.publisher", "publishing", "published"),
         *loop_steps("sentiment.incidents", "page_written", "page_called"),
         *runner_steps("sentiment.fan-events.v1"),
@@ -83,8 +84,14 @@ CRASH_POINTS = {
 }
 """Every named step of a service, each the end of one life, also around the log's acknowledgement.
 
-The services' own loops are in `services.notifier.loops` and `services.sentiment.loops`.
+All but one are reached again and again: fans go on coming, and the incident is escalated until
+somebody takes it. The services' own loops are in `services.notifier.loops` and
+`services.sentiment.loops`.
 """
+PHONE = "oncall-phone"
+"""Reached last, by the second step."""
+SOON_S = 60
+"""A held push that is looked at again within this time is on its way."""
 
 Figure = Callable[[str, object], None]
 
@@ -104,8 +111,14 @@ async def crowd(stack: Stack) -> AsyncIterator[Crowd]:
 
 
 async def check_everything(stack: Stack, crowd: Crowd, figure: Figure) -> Sceptic:
-    """Wait until nothing moves any more, and compare."""
-    await drain(stack, lambda: find_waiting(stack, crowd))
+    """Let staff take the incidents, wait until nothing moves any more, and compare."""
+
+    async def look() -> dict[str, int]:
+        for incident in await asyncio.to_thread(find_paged, stack):
+            await crowd.take(incident)
+        return await asyncio.to_thread(find_waiting, stack, crowd)
+
+    await drain(stack, look)
     platforms = (await crowd.books())["platforms"]
     sceptic = await asyncio.to_thread(Sceptic, stack, crowd)
     sceptic.check_ingest()
@@ -119,8 +132,17 @@ async def check_everything(stack: Stack, crowd: Crowd, figure: Figure) -> Scepti
     return sceptic
 
 
+def find_paged(stack: Stack) -> list[str]:
+    """The open incidents that were told to everybody; their escalation only repeats itself."""
+    with MongoClient[dict[str, Any]](stack.mongodb_url) as client:
+        sentiment = client[stack.database("sentiment")]
+        called = sentiment["pages"].distinct("incident", {"channel": PHONE, "state": "sent"})
+        incidents = [one for found in sentiment["incidents"].find() for one in found["incidents"]]
+    return [one["id"] for one in incidents if one["status"] == "open" and one["id"] in called]
+
+
 def find_waiting(stack: Stack, crowd: Crowd) -> dict[str, int]:
-    """Comments, judgements, announcements, pushes, escalations and pages that are on their way."""
+    """Comments, judgements, announcements, pushes, incidents and pages that are on their way."""
     with MongoClient[dict[str, Any]](stack.mongodb_url) as client:
 
         def count(service: str, name: str, query: dict[str, Any]) -> int:
@@ -140,14 +162,21 @@ def find_waiting(stack: Stack, crowd: Crowd) -> dict[str, int]:
         judged = {one["_id"]: one.get("seen", 0) for one in sentiment["incidents"].find()}
         bells = {one["_id"]: one["comments"] for one in sentiment["counters"].find()}
         incidents = [one for found in sentiment["incidents"].find() for one in found["incidents"]]
-        last = len(ESCALATION["steps"]) - 1
-        busy = {"state": {"$in": ["planned", "calling"]}}
+        told = [(p["incident"], p["channel"], p["action"]) for p in sentiment["pages"].find()]
+        words = [one for one in told if one[2] == "acknowledge"]
+        soon = {"$lt": round((time.time() + SOON_S) * 1000)}
+        moving = [
+            {"state": {"$in": ["planned", "calling"]}},
+            # A fan who waits for a second one does so until there is one, looked at each minute.
+            {"state": "held", "look_at": soon, "reason": {"$ne": ALONE}},
+        ]
         waiting = outboxes | {
             "comments": len(crowd.comments)
             - count("sentiment", "comments", {"account": {"$gt": ""}}),
             "judgements": sum(judged.get(account, 0) < bell for account, bell in bells.items()),
-            "escalations": sum(one["status"] == "open" and one["step"] < last for one in incidents),
-            "pushes": count("notifier", "pushes", busy),
+            "incidents that nobody took": sum(one["status"] == "open" for one in incidents),
+            "words of that": len({one[:2] for one in told}) - len(words),
+            "pushes": count("notifier", "pushes", {"$or": moving}),
             "pages": count("sentiment", "pages", {"state": "due"}),
         }
     return {name: number for name, number in waiting.items() if number}
@@ -158,7 +187,7 @@ async def test_each_service_is_killed_at_each_named_step(
 ) -> None:
     supervisors = [Supervisor(stack, name, CRASH_POINTS[name]) for name in SERVICES]
     await crowd.wave()
-    with supervised(supervisors):
+    async with supervised(supervisors):
         await crowd.complain()
         await crowd.plan_news()
         await crowd.live(lambda: all(one.is_done for one in supervisors))
@@ -173,7 +202,7 @@ async def test_all_four_are_killed_at_random_under_load(
     stack: Stack, crowd: Crowd, record_property: Figure
 ) -> None:
     supervisors = [Supervisor(stack, name) for name in SERVICES]
-    with supervised(supervisors):
+    async with supervised(supervisors):
         await crowd.wave()
         await crowd.complain()
         killing = asyncio.create_task(kill_at_random(supervisors, seconds=40, seed=11))

@@ -6,15 +6,18 @@ import json
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import psutil
 import pytest
 
+from deploy.local.demo.__main__ import seconds_to_wait
+from deploy.local.demo.screen import SHANGHAI
 from tests.support.parts import Kind, Parts
 
 ROOT = Path(__file__).resolve().parents[2]
-TIMEOUT_S = 300
+TIMEOUT_S = 900
 
 
 @pytest.mark.slow
@@ -30,7 +33,7 @@ def test_the_demo_ends_well_and_leaves_nothing_running(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=TIMEOUT_S,
+        timeout=TIMEOUT_S + seconds_to_wait(datetime.now(SHANGHAI)),
         check=False,
     )
     assert done.returncode == 0, done.stdout

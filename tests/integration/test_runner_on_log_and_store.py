@@ -56,6 +56,14 @@ class Worker:
         await self.session.stop()
         await close(self.database)
 
+    async def until_committed(self, records: int) -> None:
+        """A stop commits too, but goes on without where the log does not answer in time."""
+        consumer = self.session.runners[0].assignment.consumer()
+        assert consumer is not None
+        async with asyncio.timeout(60):
+            while sum([await consumer.committed(p) or 0 for p in consumer.assignment()]) < records:
+                await asyncio.sleep(0.05)
+
     async def crash(self) -> None:
         """Leave without a commit: cancel everything, as far as one process can."""
         for runner in self.session.runners:
@@ -120,7 +128,7 @@ def totals(settings: ServiceSettings) -> dict[str, int]:
     }
 
 
-async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.05)
@@ -133,6 +141,7 @@ async def test_events_are_applied_once_across_a_restart_and_the_books_balance(
     worker = Worker(settings)
     await worker.start()
     await until(lambda: totals(settings)["clicks"] == 600)
+    await worker.until_committed(600)
     await worker.stop()
     await produce(settings, 600, 300, copies=2)
     worker = Worker(settings)

@@ -21,7 +21,7 @@ from tests.support.crash_load import COMPLAINT, MASS_CALLS, TEXTS, TRIGGERS, Cro
 from tests.support.oracle_segmenter import expected_changes, expected_tags
 
 TOPICS = ("fan-events.v1", "tag-changes.v1", "push-outcomes.v1", "incidents.v1")
-READ_TIMEOUT_S = 20.0
+READ_TIMEOUT_S = 60.0
 SETTLED_PUSHES = ("sent", "refused", "unknown", "held", "dropped")
 SETTLED_PAGES = ("sent", "refused", "obsolete")
 
@@ -51,6 +51,15 @@ class Raw:
     headers: tuple[tuple[str, bytes], ...]
 
 
+@dataclass(frozen=True)
+class Letter:
+    """One dead letter: where it came from, and why."""
+
+    topic: str
+    reason: str
+    value: bytes
+
+
 def read_raw(bootstrap_servers: str, topic: str) -> list[Raw]:
     """Everything in a topic, partition after partition."""
     settings = {
@@ -66,6 +75,17 @@ def read_raw(bootstrap_servers: str, topic: str) -> list[Raw]:
             for number in sorted(found.partitions)
             for record in _read_partition(consumer, TopicPartition(topic, number))
         ]
+
+
+def read_letters(bootstrap_servers: str, topic: str) -> list[Letter]:
+    """The dead letters in a topic, each origin once: one set aside again must be the same."""
+    found: dict[tuple[bytes, ...], Letter] = {}
+    for raw in read_raw(bootstrap_servers, topic):
+        told = dict(raw.headers)
+        letter = Letter(told["dlq_topic"].decode(), told["dlq_reason"].decode(), raw.value)
+        origin = told["dlq_topic"], told["dlq_partition"], told["dlq_offset"]
+        assert found.setdefault(origin, letter) == letter
+    return list(found.values())
 
 
 def read_topic(bootstrap_servers: str, topic: str) -> list[Record]:

@@ -29,6 +29,8 @@ COMPLAINT = "吃了你家的东西全家食物中毒，上吐下泻进了医院"
 PRAISE = "好喝，包装也漂亮，下次再来"
 COMPLAINERS = 25
 FANS_A_WAVE = 8
+STAFF_PATIENCE_S = 600.0
+"""A service may be killed again and again before it takes what staff want."""
 
 
 class Crowd:
@@ -79,6 +81,10 @@ class Crowd:
         while not until() or self.counts.pushes < at_least:
             await self.wave()
             await asyncio.sleep(self._pace_s)
+
+    async def take(self, incident: str) -> None:
+        """On-call staff take an incident: it is not escalated any more."""
+        await self._staff("sentiment", f"/v1/incidents/{incident}/acknowledge", {}, role="oncall")
 
     async def wave(self) -> None:
         """Some new fans live through all of it, beside each other."""
@@ -142,11 +148,13 @@ class Crowd:
         }
         await self._staff("notifier", "/v1/campaigns", campaign)
 
-    async def _staff(self, service: str, path: str, body: dict[str, Any]) -> None:
-        token = self._stack.brand.staff_tokens["campaigns"]
+    async def _staff(
+        self, service: str, path: str, body: dict[str, Any], *, role: str = "campaigns"
+    ) -> None:
+        token = self._stack.brand.staff_tokens[role]
         headers = {"authorization": f"Bearer {token}"}
         async with httpx.AsyncClient(trust_env=False, headers=headers) as client:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(STAFF_PATIENCE_S):
                 while True:
                     try:
                         answer = await client.post(self._stack.url(service) + path, json=body)

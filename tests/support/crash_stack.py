@@ -11,20 +11,24 @@ import os
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+from confluent_kafka import KafkaException
 from pymongo import MongoClient
+from pymongo.errors import PyMongoError
 
+from deploy.local.application import Application
 from deploy.local.stack import SERVICES, Stack
 from tests.support.parts import unique_name
 
 SESSION_TIMEOUT_S = 3.0
 POLL_S = 0.05
-DRAIN_TIMEOUT_S = 60.0
-STEP_TIMEOUT_S = 100.0
+DRAIN_TIMEOUT_S = 180.0
+"""Some of the services' own periods last 30 s or a minute."""
+STEP_TIMEOUT_S = 600.0
 """A crash point that is not reached within this time is missed: the test says which."""
 SETTLED_LOOKS = 3
 ENVIRONMENT: Mapping[str, str] = {
@@ -40,8 +44,10 @@ ESCALATION: Mapping[str, Any] = {
     "steps": [
         {"channels": ["oncall-group"]},
         {"after_seconds": 5, "channels": ["oncall-group", "oncall-phone"]},
-    ]
+    ],
+    "repeat_seconds": 10,
 }
+"""An incident that nobody takes makes new pages and events for as long as a test wants some."""
 SANDBOX: Mapping[str, Any] = {"delivery": {"attempts": 500}}
 """A patient platform: a webhook is sent again until the service is back."""
 
@@ -136,16 +142,12 @@ def expire_leases(stack: Stack, service: str) -> None:
         client[stack.database(service)]["leases"].update_many({}, {"$set": {"until": 0.0}})
 
 
-@contextmanager
-def supervised(supervisors: Sequence[Supervisor]) -> Iterator[None]:
-    """Run the supervisors meanwhile."""
-    tasks = [asyncio.create_task(one.run()) for one in supervisors]
-    try:
+@asynccontextmanager
+async def supervised(supervisors: Sequence[Supervisor]) -> AsyncIterator[None]:
+    """Run the supervisors meanwhile; when one of them fails, the block is cancelled and raises."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one.run()) for one in supervisors]
         yield
-        for task in tasks:
-            if task.done():
-                task.result()
-    finally:
         for task in tasks:
             task.cancel()
 
@@ -164,7 +166,7 @@ async def kill_at_random(supervisors: Sequence[Supervisor], seconds: float, seed
     return kills
 
 
-async def drain(stack: Stack, find_waiting: Callable[[], Mapping[str, int]]) -> None:
+async def drain(stack: Stack, find_waiting: Callable[[], Awaitable[Mapping[str, int]]]) -> None:
     """Wait until every group's books balance and stay as they are, and nothing else waits.
 
     Raises:
@@ -173,14 +175,33 @@ async def drain(stack: Stack, find_waiting: Callable[[], Mapping[str, int]]) -> 
     looks, before = 0, None
     deadline = time.monotonic() + DRAIN_TIMEOUT_S
     while looks < SETTLED_LOOKS:
-        accounts = await asyncio.to_thread(stack.audit)
-        settled = accounts == before and all(account.is_balanced for account in accounts)
-        waiting = find_waiting()
-        looks = looks + 1 if settled and not waiting else 0
-        before = accounts
-        unbalanced = [account for account in accounts if not account.is_balanced]
+        accounts, unbalanced, waiting = None, [], await asyncio.to_thread(find_absent, stack)
+        try:
+            accounts = await asyncio.to_thread(stack.audit)
+            waiting |= await find_waiting()
+        except (KafkaException, PyMongoError, TimeoutError) as error:  # too slow: look again
+            waiting[repr(error)] = 1
+        else:
+            unbalanced = [account for account in accounts if not account.is_balanced]
+        settled = accounts == before and not unbalanced and not waiting
+        looks, before = (looks + 1 if settled else 0), accounts
         assert time.monotonic() < deadline, (unbalanced, waiting)
         await asyncio.sleep(0.3)
+
+
+def find_absent(stack: Stack) -> dict[str, int]:
+    """Services without a process that is ready, and processes that are not ready (yet)."""
+    running = [one for one in list(stack.applications.values()) if one.process.is_running()]
+    ready = {one.name for one in running if _is_ready(one)}
+    missing = set(stack.services) - {name.partition("-")[0] for name in ready}
+    return dict.fromkeys(sorted(missing | {one.name for one in running} - ready), 1)
+
+
+def _is_ready(application: Application) -> bool:
+    try:
+        return application.is_ready()
+    except OSError:
+        return False
 
 
 def cpu_load() -> float:

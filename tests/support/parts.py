@@ -6,6 +6,7 @@ other's way by a database and a topic prefix of their own.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 from pathlib import Path
@@ -14,13 +15,15 @@ from typing import Literal
 import pytest
 
 from deploy.local.parts.embedded_log import EmbeddedLog
-from deploy.local.parts.errors import PartMissingError
+from deploy.local.parts.errors import PartError, PartMissingError
 from deploy.local.parts.kafka import KafkaCluster
+from deploy.local.parts.process import Process
 from deploy.local.parts.store import CompiledStore, EmbeddedStore
 
 Kind = Literal["embedded", "real"]
 KINDS: tuple[Kind, ...] = ("embedded", "real")
 PARTS_ENV = "FAN_PARTS"
+LEADER_TIMEOUT_S = 60.0
 
 
 class Parts:
@@ -80,6 +83,16 @@ def start_or_skip(part: EmbeddedLog | EmbeddedStore | KafkaCluster | CompiledSto
         if os.environ.get("CI"):
             raise
         pytest.skip(str(error))
+
+
+async def wait_for_leader(cluster: KafkaCluster, topic: str) -> Process:
+    """The node that leads a topic's first partition, once one does and says so."""
+    async with asyncio.timeout(LEADER_TIMEOUT_S):
+        while True:
+            try:
+                return await asyncio.to_thread(cluster.leader_of, topic)
+            except PartError:
+                await asyncio.sleep(0.1)
 
 
 def unique_name(stem: str) -> str:

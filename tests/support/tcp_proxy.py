@@ -20,7 +20,7 @@ class TcpProxy:
             await proxy.down()
 
     Args:
-        target_port: where connections are passed on to, on the loopback interface.
+        target_port: where connections are passed on to, on the loopback interface; may be changed.
         port: where it listens; a free port where omitted.
     """
 
@@ -28,7 +28,7 @@ class TcpProxy:
         self.port = port
         self.latency_s = 0.0  # before every chunk, in both directions
         self.connections = 0  # accepted so far
-        self._target_port = target_port
+        self.target_port = target_port
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -80,7 +80,7 @@ class TcpProxy:
             task.add_done_callback(self._tasks.discard)
         self._writers.add(writer)
         try:
-            target_reader, target_writer = await asyncio.open_connection(HOST, self._target_port)
+            target_reader, target_writer = await asyncio.open_connection(HOST, self.target_port)
         except OSError:
             self._close(writer)
             return

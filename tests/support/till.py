@@ -17,8 +17,12 @@ import httpx
 
 from deploy.local.brand import SHOP, WECHAT
 from deploy.local.stack import Stack
+from tests.support.stalls import Stalls
 
 PATIENCE_S = 15.0
+BUYERS = 50
+"""Their orders take turns."""
+OPENS_WITHIN_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,12 @@ class Answer:
     retry_after: str
     seconds: float
     at: float
-    """`time.monotonic()` when it was answered."""
+    """`time.monotonic()` when it was answered; both without stalls of this process at the ends."""
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether it was answered with 2xx."""
+        return 200 <= self.status < 300
 
 
 class Till:
@@ -40,12 +49,15 @@ class Till:
     Args:
         stack: where ingest runs.
         beside: how many orders are on their way at a time.
+        name: begins the orders' ids; two tills of a stack have different ones.
     """
 
-    def __init__(self, stack: Stack, *, beside: int = 16) -> None:
+    def __init__(self, stack: Stack, *, beside: int = 16, name: str = "order") -> None:
         self.answers: list[Answer] = []
         self._stack = stack
         self._beside = beside
+        self._name = name
+        self._stalls = Stalls()
         self._orders = 0
         self._http = httpx.AsyncClient(
             trust_env=False,
@@ -54,10 +66,23 @@ class Till:
         )
 
     async def __aenter__(self) -> Self:
+        await self._stalls.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self._stalls.__aexit__()
         await self._http.aclose()
+
+    async def open(self) -> None:
+        """Post one order after the other until each buyer's was taken in one turn.
+
+        Then every partition that they go to has a leader, and ingest knows it.
+        """
+        async with asyncio.timeout(OPENS_WITHIN_S):
+            while len(self.answers) < BUYERS or any(
+                not one.is_taken for one in self.answers[-BUYERS:]
+            ):
+                await self.post()
 
     async def sell(self, until: Callable[[], bool], *, pace_s: float = 0.0) -> None:
         """Post orders until it is enough."""
@@ -74,7 +99,7 @@ class Till:
     async def post(self) -> Answer:
         """Post one order."""
         self._orders += 1
-        order = f"order-{self._orders}"
+        order = f"{self._name}-{self._orders}"
         body = json.dumps(
             {
                 "type": "order.paid",
@@ -82,7 +107,7 @@ class Till:
                 "data": {
                     "platform": "wechat",
                     "account": WECHAT,
-                    "fan": f"oBuyer{self._orders % 50:022d}",
+                    "fan": f"oBuyer{self._orders % BUYERS:022d}",
                     "order_id": order,
                     "amount_minor": 100,
                 },
@@ -105,14 +130,15 @@ class Till:
         except httpx.HTTPError:
             status, retry_after = 0, ""
         now = time.monotonic()
-        answer = Answer(order, status, retry_after, now - began, now)
+        excused_s = self._stalls.excused_s(began, now)
+        answer = Answer(order, status, retry_after, now - began - excused_s, now - excused_s)
         self.answers.append(answer)
         return answer
 
     def acknowledged(self) -> set[str]:
         """The orders that were answered with 2xx."""
-        return {one.order for one in self.answers if 200 <= one.status < 300}
+        return {one.order for one in self.answers if one.is_taken}
 
     def refused(self) -> list[Answer]:
         """All others."""
-        return [one for one in self.answers if not 200 <= one.status < 300]
+        return [one for one in self.answers if not one.is_taken]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import httpx
 from rich.console import Console
 
 from deploy.local.demo import plan
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.print(words["interrupted"])
         return 130
-    except (PartError, NotInTimeError, RuntimeError, OSError) as error:
+    except (PartError, NotInTimeError, RuntimeError, OSError, httpx.HTTPError) as error:
         terminal.failed(error)
         return 1
     return _conclude(summary, terminal, folder)

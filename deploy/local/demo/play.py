@@ -10,6 +10,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from confluent_kafka import KafkaException
+from pymongo.errors import PyMongoError
+
 from deploy.local import brand
 from deploy.local.audit import Account, events_in, records_in
 from deploy.local.demo import plan
@@ -109,6 +112,7 @@ class Demo:
         self._screen.say("tags", tags={name: fans for name, fans in tags.items() if fans})
 
     async def _campaign_goes_out(self, story: Story, staff: Staff) -> None:
+        await self._drain()  # or a late tag would plan a push while its fan leaves
         for name in (plan.GREETING, plan.WEIBO_ANSWER):
             await until(self._is_sent(staff, name), f"pushes of {name} sent", STEP_TIMEOUT_S)
             await self._show(staff, name)
@@ -130,6 +134,8 @@ class Demo:
         self._seen.page = _words(page)
         self._screen.say("page", text=self._seen.page, seconds=page["at"] - posted_at)
 
+        # A page does not wait for the log: the notifier may hear of the incident after it.
+        await until(self._notifier_knows, "word of the incident", STEP_TIMEOUT_S)
         await staff.plan(plan.IN_A_CRISIS)
         await until(
             self._is_held(staff, plan.DURING, "promotions_paused"),
@@ -258,12 +264,22 @@ class Demo:
         before: list[Account] = []
         deadline = time.monotonic() + DRAIN_TIMEOUT_S
         while looks < SETTLED_LOOKS and time.monotonic() < deadline:
-            accounts = await asyncio.to_thread(self._stack.audit)
-            settled = accounts == before and all(account.is_balanced for account in accounts)
-            looks = looks + 1 if settled else 0
+            accounts = await self._books()
+            looks = looks + 1 if accounts == before and _balance(accounts) else 0
             before = accounts
             await asyncio.sleep(0.2)
         self._seen.accounts = before
+
+    async def _notifier_knows(self) -> bool:
+        mine = [one for one in await self._books() if one.group == "notifier.incidents.v1"]
+        return any(one.end for one in mine) and _balance(mine)
+
+    async def _books(self) -> list[Account]:
+        """The books; none while the log or the store is too slow to tell."""
+        try:
+            return await asyncio.to_thread(self._stack.audit)
+        except (KafkaException, PyMongoError, TimeoutError):
+            return []
 
     async def _sum_up(self, staff: Staff, driver: SandboxDriver) -> verdict.Summary:
         for name in plan.CAMPAIGNS:
@@ -309,6 +325,10 @@ class Demo:
             unbalanced=unbalanced,
             seconds=round(time.monotonic() - self._began, 1),
         )
+
+
+def _balance(accounts: list[Account]) -> bool:
+    return bool(accounts) and all(one.is_balanced for one in accounts)
 
 
 def _words(page: Mapping[str, Any]) -> str:

@@ -92,7 +92,7 @@ class Terminal:
 
     def failed(self, error: BaseException) -> None:
         """The demo could not go on."""
-        self._print(f"[red]{self._words['failed']}[/red]\n  {escape(str(error))}")
+        self._print(f"[red]{self._words['failed']}[/red]\n  {escape(str(error) or repr(error))}")
 
     def _line(self, what: str, **facts: object) -> None:
         self._print(f"• {self._words[what].format(**facts)} [dim]{self._elapsed()}[/dim]")

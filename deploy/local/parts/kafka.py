@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient
 
 from deploy.local.parts.cache import cached, need_tools, run_build
 from deploy.local.parts.errors import PartError
-from deploy.local.parts.ports import HOST, free_port, retry_on_taken_port
+from deploy.local.parts.ports import HOST, free_ports, retry_on_taken_port
 from deploy.local.parts.process import Process
 
 JARS_NAME = "kafka-4.1.0"  # the versions stand in kafka-pom.xml
@@ -88,6 +88,8 @@ class KafkaCluster:
         """
         for node in self.nodes:
             node.wait_until(self._is_complete, READY_TIMEOUT_S)
+        for node in self.nodes:
+            node.check_running()
 
     def stop(self) -> None:
         """Stop all nodes; their data stay."""
@@ -113,7 +115,8 @@ class KafkaCluster:
     def _start_new(self) -> None:
         jars = kafka_jars()
         shutil.rmtree(self._data_dir, ignore_errors=True)  # a new cluster id needs new folders
-        ports = [(free_port(), free_port()) for _ in self.nodes]
+        free = iter(free_ports(2 * len(self.nodes)))
+        ports = list(zip(free, free, strict=True))
         advertised = [self._advertise(port) for port, _ in ports]
         voters = ",".join(f"{number}@{HOST}:{peer}" for number, (_, peer) in enumerate(ports, 1))
         try:

@@ -31,6 +31,14 @@ def free_port() -> int:
         return int(any_port.getsockname()[1])
 
 
+def free_ports(count: int) -> list[int]:
+    """So many different ports that nothing listens on now, for parts that start together."""
+    found: set[int] = set()
+    while len(found) < count:
+        found.add(free_port())
+    return list(found)
+
+
 def is_listening(port: int) -> bool:
     """Whether something accepts connections on the port."""
     with socket.socket() as probe:

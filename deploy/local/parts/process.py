@@ -141,6 +141,15 @@ class Process:
         self._is_group_gone = True
         _guardian.forget(child.pid)
 
+    def check_running(self) -> None:
+        """Nothing happens while it runs.
+
+        Raises:
+            PartError: it has ended; the message quotes its log.
+        """
+        if not self.is_running():
+            raise PartError(f"{self.name} ended before it was ready; {self._log_hint()}")
+
     def wait_until(self, is_ready: Callable[[], bool], timeout_s: float) -> None:
         """Poll until ready.
 
@@ -153,8 +162,7 @@ class Process:
         """
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
-            if not self.is_running():
-                raise PartError(f"{self.name} ended before it was ready; {self._log_hint()}")
+            self.check_running()
             with contextlib.suppress(OSError):
                 if is_ready():
                     return

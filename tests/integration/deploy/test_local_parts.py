@@ -15,16 +15,18 @@ from deploy.local.parts.embedded_log import EmbeddedLog
 from deploy.local.parts.kafka import KafkaCluster
 from deploy.local.parts.ports import is_listening
 from deploy.local.parts.store import CompiledStore, EmbeddedStore
-from tests.support.parts import Kind, start_or_skip
+from tests.support.parts import Kind, start_or_skip, wait_for_leader
 from tests.support.tcp_proxy import TcpProxy
 
 TIMEOUT_S = 60.0
 
 
 async def send(servers: str, topic: str, values: list[bytes]) -> None:
-    async with AIOKafkaProducer(
-        bootstrap_servers=servers, acks="all", enable_idempotence=True
-    ) as producer:
+    # Not idempotent: such a producer never expires a batch, and its `stop` may hang.
+    async with (
+        asyncio.timeout(TIMEOUT_S),
+        AIOKafkaProducer(bootstrap_servers=servers, acks="all") as producer,
+    ):
         for value in values:
             await producer.send_and_wait(topic, value, partition=0)
 
@@ -103,7 +105,7 @@ async def test_three_kafka_nodes_lose_nothing_when_the_leader_is_killed(
 ) -> None:
     servers = three_kafkas.bootstrap_servers
     await send(servers, "numbers", [b"1", b"2"])
-    leader = three_kafkas.leader_of("numbers")
+    leader = await wait_for_leader(three_kafkas, "numbers")
     leader.kill()
     await send(servers, "numbers", [b"3"])
     assert await read(servers, "numbers", 3) == [b"1", b"2", b"3"]
@@ -115,26 +117,21 @@ async def test_clients_reach_a_kafka_through_the_address_it_advertises(
     parts_kind: Kind, tmp_path: Path
 ) -> None:
     assert parts_kind == "real"
-    proxied: dict[int, int] = {}
+    async with TcpProxy(0) as proxy:  # listens first: its port can't be drawn for a node
 
-    def advertise(port: int) -> int:
-        proxied[port] = port + 1
-        return port + 1
+        def advertise(port: int) -> int:
+            proxy.target_port = port
+            return proxy.port
 
-    cluster = KafkaCluster(1, tmp_path / "kafka", tmp_path / "logs", advertise=advertise)
-    assert cluster.bootstrap_servers == ""
-    try:
-        starting = asyncio.create_task(asyncio.to_thread(start_or_skip, cluster))
-        while not proxied and not starting.done():
-            await asyncio.wait([starting], timeout=0.05)
-        ((port, proxy_port),) = proxied.items()
-        async with TcpProxy(port, proxy_port) as proxy:
-            servers = await starting
+        cluster = KafkaCluster(1, tmp_path / "kafka", tmp_path / "logs", advertise=advertise)
+        assert cluster.bootstrap_servers == ""
+        try:
+            servers = await asyncio.to_thread(start_or_skip, cluster)
             await send(servers, "numbers", [b"1"])
             before = proxy.connections
             assert before > 0
             await proxy.cut()
             assert await read(servers, "numbers", 1) == [b"1"]
             assert proxy.connections > before
-    finally:
-        await asyncio.to_thread(cluster.stop)
+        finally:
+            await asyncio.to_thread(cluster.stop)

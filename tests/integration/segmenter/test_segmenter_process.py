@@ -90,10 +90,28 @@ class Segmenter:
                 return str(yaml.safe_load(line)["url"])
         return ""
 
-    async def get(self, path: str) -> Any:
+    async def ask(self, path: str) -> httpx.Response:
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        async with httpx.AsyncClient(trust_env=False, headers=headers) as client:
-            return (await client.get(self.url() + path)).json()
+        async with httpx.AsyncClient(
+            trust_env=False, headers=headers, timeout=DEADLINE_S
+        ) as client:
+            return await client.get(self.url() + path)
+
+    async def get(self, path: str) -> Any:
+        return (await self.ask(path)).json()
+
+    async def until_ready(self) -> None:
+        """It listens, and has its partitions."""
+        await until(lambda: bool(self.url()))
+        async with asyncio.timeout(DEADLINE_S):
+            while (await self.ask("/readyz")).status_code != 200:
+                await asyncio.sleep(0.05)
+
+    async def stop(self) -> None:
+        """End it in peace, once all it has to announce is announced."""
+        unannounced = {"l.segmenter.own": {"$type": "string"}}
+        await until(lambda: not self.client[self.database]["fans"].count_documents(unannounced))
+        assert self.end(signal.SIGTERM) == 0
 
     async def feed(self, events: Sequence[Event]) -> None:
         publisher = KafkaPublisher(self.log, topic_prefix=self.prefix, deadline_s=20)
@@ -193,7 +211,7 @@ async def test_killed_in_the_middle_it_ends_where_the_sequential_model_ends(
     segmenter.start()
     await until(lambda: segmenter.applied() == len(events))
     assert segmenter.tags() == expected_tags(events, rules)
-    assert segmenter.end(signal.SIGTERM) == 0
+    await segmenter.stop()
     expected = [
         (change.type, change.tag, change.number)
         for changes in expected_changes(events, rules).values()
@@ -214,6 +232,7 @@ async def test_tags_fall_by_time_and_by_a_changed_file_and_staff_can_see_it(
         "utf-8",
     )
     segmenter.start()
+    await segmenter.until_ready()  # it must see a tag that falls some seconds after this
     now = round(time.time() * 1000)
     key = "wechat:gh_1:f1"
     await segmenter.feed(
@@ -235,7 +254,7 @@ async def test_tags_fall_by_time_and_by_a_changed_file_and_staff_can_see_it(
     await until(lambda: segmenter.tags()[key] == {"shop"})
     shown = await segmenter.get("/v1/tags")
     assert [(tag["tag"], tag["fans"]) for tag in shown["tags"]] == [("shop", 1)]
-    assert segmenter.end(signal.SIGTERM) == 0
+    await segmenter.stop()
     because = {
         value["because"]
         for _, raw in (await segmenter.announced()).values()

@@ -14,8 +14,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from deploy.local.application import Application, start_all
 from deploy.local.parts.errors import PartError
-from deploy.local.parts.ports import HOST, free_port, is_listening, retry_on_taken_port
+from deploy.local.parts.ports import (
+    HOST,
+    free_port,
+    free_ports,
+    is_listening,
+    retry_on_taken_port,
+)
 from deploy.local.parts.process import Process
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -200,6 +207,31 @@ def test_a_free_port_is_free() -> None:
     assert not is_listening(port)
     with socket.create_server((HOST, port)):  # with SO_REUSEADDR, as our servers
         assert is_listening(port)
+
+
+def test_parts_that_start_together_get_different_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    draws = iter([20_001, 20_001, 20_002, 20_001, 20_003])
+    monkeypatch.setattr("deploy.local.parts.ports.free_port", lambda: next(draws))
+    assert sorted(free_ports(3)) == [20_001, 20_002, 20_003]
+
+
+def test_a_process_that_lost_its_port_to_one_that_answers_has_not_started(tmp_path: Path) -> None:
+    class Answered(Application):
+        """Whatever answers at its address, itself it ends while the next one starts."""
+
+        def is_ready(self) -> bool:
+            if self.name == "second":
+                first.process.kill()
+            return True
+
+    sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
+    first, second = (
+        Answered(name, Process(name, sleeper, tmp_path), "http://127.0.0.1:9")
+        for name in ("first", "second")
+    )
+    with pytest.raises(PartError, match="first ended before it was ready"):
+        start_all([first, second])
+    assert not second.process.is_running()
 
 
 def test_a_port_taken_in_the_meantime_is_replaced_by_another() -> None:
