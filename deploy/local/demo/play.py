@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from confluent_kafka import KafkaException
 from pymongo.errors import PyMongoError
 
 from deploy.local import brand
-from deploy.local.audit import Account, events_in, records_in
+from deploy.local.audit import Account
 from deploy.local.demo import plan
-from deploy.local.demo import summary as verdict
+from deploy.local.demo.seen import PAGERS, Seen, sum_up
 from deploy.local.demo.staff import NotInTimeError, Staff, until
+from deploy.local.demo.summary import Summary
 from deploy.local.stack import Stack
-from deploy.sandbox.actions import Action, Counts
+from deploy.sandbox.actions import Action
 from deploy.sandbox.driver import SandboxDriver
 from deploy.sandbox.story.play import ActReport, Story
 
-TOPICS = ("fan-events.v1", "tag-changes.v1", "push-outcomes.v1", "incidents.v1")
 PROBES = 50
 PROBE_PACE_S = 0.1
 PROBE_POLL_S = 0.02
@@ -31,8 +29,6 @@ STEP_TIMEOUT_S = 60.0
 """Patience with a slow machine; a step takes a few seconds on a quick one."""
 DRAIN_TIMEOUT_S = 60.0
 SETTLED_LOOKS = 3
-PLATFORMS = ("wechat", "weibo")
-PAGERS = ("wecom", "pagerduty")
 ON_CALL = "小王"
 
 
@@ -44,20 +40,6 @@ class Screen(Protocol):
 
     def progress(self, what: str) -> AbstractContextManager[Callable[[int, int], None]]:
         """Show a bar; it is told (done, total)."""
-
-
-@dataclass(slots=True)
-class Seen:
-    """What was seen from outside, for the summary."""
-
-    counts: Counts = field(default_factory=Counts)
-    tag_delays_s: list[float] = field(default_factory=list)
-    page_delays_s: list[float] = field(default_factory=list)
-    pushes: Counter[str] = field(default_factory=Counter)
-    held_reasons: Counter[str] = field(default_factory=Counter)
-    page: str = ""
-    pressed: set[str] = field(default_factory=set)
-    accounts: list[Account] = field(default_factory=list)
 
 
 class Demo:
@@ -75,7 +57,7 @@ class Demo:
         self._began = time.monotonic()
         self._on_progress: Callable[[int, int], None] = lambda _done, _total: None
 
-    async def run(self) -> verdict.Summary:
+    async def run(self) -> Summary:
         """Play everything, wait until all is applied, and sum up.
 
         Raises:
@@ -93,7 +75,9 @@ class Demo:
             await self._campaign_goes_out(story, staff)
             await self._crisis(story, staff, driver)
             await self._drain()
-            return await self._sum_up(staff, driver)
+            return await sum_up(
+                self._stack, staff, driver, self._seen, time.monotonic() - self._began
+            )
 
     async def _fans_come(self, story: Story, staff: Staff, driver: SandboxDriver) -> None:
         await self._act("verify", story.verify_act)
@@ -281,51 +265,6 @@ class Demo:
         except (KafkaException, PyMongoError, TimeoutError):
             return []
 
-    async def _sum_up(self, staff: Staff, driver: SandboxDriver) -> verdict.Summary:
-        for name in plan.CAMPAIGNS:
-            campaign = await staff.campaign(name)
-            self._seen.pushes.update(campaign["pushes"])
-            for one in campaign["reasons"]:
-                if one["state"] == "held":
-                    self._seen.held_reasons[one["reason"]] += one["pushes"]
-        books = (await driver.books(entries=False))["platforms"]
-        log, prefix = self._stack.bootstrap_servers, self._stack.topic_prefix
-        records = [await asyncio.to_thread(records_in, log, prefix + topic) for topic in TOPICS]
-        tags = await asyncio.to_thread(events_in, log, f"{prefix}tag-changes.v1")
-        incidents = await asyncio.to_thread(events_in, log, f"{prefix}incidents.v1")
-        pushes, seen = self._seen.pushes, self._seen
-        unbalanced = verdict.unbalanced(seen.accounts)
-        return verdict.Summary(
-            webhooks=verdict.webhooks(seen.counts),
-            events=verdict.events(sum(records), seen.accounts),
-            tags_assigned=tags["TagAssigned"],
-            pushes=verdict.Pushes(
-                sent=pushes["sent"],
-                held=pushes["held"],
-                failed=pushes["refused"],
-                unknown=pushes["unknown"],
-                dropped=pushes["dropped"],
-                platform_count=_total(books, PLATFORMS, "accepted_sends"),
-                over_quota=_total(books, PLATFORMS, "over_quota"),
-            ),
-            held_reasons=dict(seen.held_reasons),
-            incidents=verdict.Incidents(
-                opened=incidents["IncidentOpened"],
-                pages_sent=_total(books, PAGERS, "accepted_calls"),
-                escalations=incidents["IncidentEscalated"],
-                acknowledged=incidents["IncidentAcknowledged"],
-                resolved=incidents["IncidentResolved"],
-            ),
-            latency_ms=verdict.Latency(
-                webhook_to_tag_p50=_millis(verdict.percentile(seen.tag_delays_s, 0.5)),
-                webhook_to_tag_p99=_millis(verdict.percentile(seen.tag_delays_s, 0.99)),
-                comment_to_page_p99=_millis(verdict.percentile(seen.page_delays_s, 0.99)),
-            ),
-            balanced=not unbalanced,
-            unbalanced=unbalanced,
-            seconds=round(time.monotonic() - self._began, 1),
-        )
-
 
 def _balance(accounts: list[Account]) -> bool:
     return bool(accounts) and all(one.is_balanced for one in accounts)
@@ -338,11 +277,3 @@ def _words(page: Mapping[str, Any]) -> str:
         if kind in message:
             return str(message[kind]["content"])
     return str(message or page.get("event"))
-
-
-def _total(books: Mapping[str, Mapping[str, int]], platforms: tuple[str, ...], what: str) -> int:
-    return sum(books.get(name, {}).get(what, 0) for name in platforms)
-
-
-def _millis(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds * 1000, 1)
