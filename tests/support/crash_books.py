@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import yaml
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from pymongo import MongoClient
 
 from deploy.local.environment import EXAMPLES
@@ -101,7 +102,7 @@ def read_topic(bootstrap_servers: str, topic: str) -> list[Record]:
 def _read_partition(consumer: Consumer, place: TopicPartition) -> Iterator[Raw]:
     # A partition that is still assigned is fetched on, and other requests wait behind that.
     consumer.unassign()
-    start, end = consumer.get_watermark_offsets(place, timeout=READ_TIMEOUT_S)
+    start, end = _read_extent(consumer, place)
     if start == end:
         return
     consumer.assign([TopicPartition(place.topic, place.partition, start)])
@@ -113,6 +114,20 @@ def _read_partition(consumer: Consumer, place: TopicPartition) -> Iterator[Raw]:
         offset = (message.offset() or 0) + 1
         raw_headers: Any = message.headers() or []
         yield Raw(message.key() or b"", message.value() or b"", tuple(raw_headers))
+
+
+def _read_extent(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
+    """The first and the next offset; waits while nobody leads, as after a broker's long pause."""
+    deadline = time.monotonic() + READ_TIMEOUT_S
+    while True:
+        try:
+            extent: tuple[int, int] = consumer.get_watermark_offsets(place, timeout=READ_TIMEOUT_S)
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return extent
 
 
 def once(records: list[Record]) -> list[Record]:
