@@ -60,7 +60,7 @@ class KeywordsRule:
 
     def observe(self, fan: Fan, event: Event) -> bool:
         """Remember which words the message has."""
-        if not isinstance(event, MessageReceived) or not event.text:
+        if type(event) is not MessageReceived or not event.text:
             return False
         text = fold(event.text)
         found = {
