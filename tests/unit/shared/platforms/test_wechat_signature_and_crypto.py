@@ -87,6 +87,9 @@ def test_a_message_opens_whatever_was_opened_before(garbage: list[bytes]) -> Non
     for block in garbage:
         with pytest.raises(CipherError):
             CIPHER.decrypt(base64.b64encode((block * 16)[: 16 * len(block)]))
+    # One block alone shows whether the IV opened it: its padding is right, its frame short.
+    with pytest.raises(CipherError, match=CipherFault.FRAME):
+        CIPHER.decrypt(seal(b"x" * 15 + b"\1"))
     assert CIPHER.decrypt(sealed) == b"hello"
 
 
