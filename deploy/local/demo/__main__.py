@@ -17,7 +17,8 @@ from rich.console import Console
 
 from deploy.local.demo import plan
 from deploy.local.demo.play import Demo
-from deploy.local.demo.screen import SHANGHAI, Language, Terminal
+from deploy.local.demo.reasons import Language
+from deploy.local.demo.screen import SHANGHAI, Terminal
 from deploy.local.demo.staff import NotInTimeError
 from deploy.local.demo.summary import Summary, problems
 from deploy.local.demo.texts import TEXTS

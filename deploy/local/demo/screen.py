@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
@@ -15,11 +15,11 @@ from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from deploy.local.demo.reasons import Language, in_words
 from deploy.local.demo.summary import Summary
 from deploy.local.demo.texts import TEXTS, Words
 from deploy.sandbox.actions import Counts
 
-Language = Literal["zh", "en"]
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
@@ -32,13 +32,16 @@ class Terminal:
     """
 
     def __init__(self, language: Language, console: Console | None = None) -> None:
+        self._language = language
         self._words: Words = TEXTS[language]
         self._console = console or Console(highlight=False)
         self._began = time.monotonic()
 
     def starting(self, what: str) -> None:
         """A process of the stack is being started."""
-        self._console.print(f"  [dim]{self._words['starting'].format(what=what)}[/dim]")
+        words = self._words
+        named = words["comma"].join(words[f"part_{part}"] for part in what.split(", "))
+        self._console.print(f"  [dim]{words['starting'].format(what=named)}[/dim]")
 
     def say(self, what: str, **facts: object) -> None:
         """Show a step by its name."""
@@ -118,7 +121,7 @@ class Terminal:
                 else words["no_time"]
             )
             line = words[f"reason_{one['state']}"].format(
-                reason=words.get(f"why_{one['reason']}", one["reason"]),
+                reason=in_words(one["reason"], self._language),
                 n=one["pushes"],
                 time=moment,
             )

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import ast
 import io
+import re
 import string
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from deploy.local.demo.__main__ import AFTER_MIDNIGHT, BEFORE_MIDNIGHT, seconds_to_wait
+from deploy.local.demo.reasons import Language, in_words, knows
 from deploy.local.demo.screen import SHANGHAI, Terminal
 from deploy.local.demo.texts import EN, TEXTS, ZH
+from deploy.local.stack import SERVICES
 from deploy.sandbox.actions import Counts
+from services.notifier.domain.ledger import Room
+from shared.platforms.outcomes import Reason
 from tests.unit.deploy.test_demo_summary import GOOD
+
+NOTIFIER = Path(__file__).parents[3] / "services" / "notifier"
+
+
+def screen_language(name: str) -> Language:
+    return "zh" if name == "zh" else "en"
 
 
 def placeholders(text: str) -> set[str]:
@@ -43,11 +56,50 @@ def test_a_campaign_is_shown_with_the_reasons_and_times_of_what_is_held(language
     ]
     text = shown(language, "campaign", name="A", pushes={"sent": 7, "held": 6}, reasons=reasons)
     words = TEXTS[language]
-    assert words["why_fan_cap"] in text
+    assert in_words("fan_cap", screen_language(language)) in text
     assert "11-24 00:00" in text
     assert words["no_time"] in text
-    assert words["why_opted_out"] in text
-    assert "a_new_reason" in text
+    assert in_words("opted_out", screen_language(language)) in text
+    assert "a_new_reason" not in text, "nobody but us knows this name"
+
+
+def reasons_in_the_notifier() -> set[str]:
+    """Every reason that its source names."""
+    found = {reason.value for reason in Reason} | {
+        room.value for room in Room if room is not Room.FREE
+    }
+    for path in NOTIFIER.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(
+                    func=ast.Name(id="Hold" | "Drop" | "_dated" | "_undated"),
+                    args=[ast.Constant(value=str(reason)), *_],
+                ):
+                    found.add(reason)
+                case ast.AnnAssign(
+                    target=ast.Name(id=name), value=ast.Constant(value=str(reason))
+                ) if re.fullmatch(r"[A-Z_]+", name) and "_" in reason and not name.startswith("_"):
+                    found.add(reason)
+    return found
+
+
+def test_every_reason_for_a_push_has_words_in_both_languages() -> None:
+    reasons = reasons_in_the_notifier()
+    assert {"waiting_for_a_second_fan", "fan_cap", "window_closed", "crashed_in_call"} <= reasons
+    assert {reason for reason in reasons if not knows(reason)} == set()
+
+
+def test_parts_are_named_in_the_language_of_the_screen() -> None:
+    console = Console(record=True, width=200, file=io.StringIO())
+    Terminal("zh", console).starting("sandbox, " + ", ".join(SERVICES))
+    assert not re.search("[a-z]", console.export_text())
+
+
+@pytest.mark.parametrize("language", TEXTS)
+def test_a_stopped_channel_is_told_with_the_platforms_reason(language: str) -> None:
+    words = in_words("channel_stopped_credentials_refused", screen_language(language))
+    assert in_words("credentials_refused", screen_language(language)) in words
+    assert "_" not in words
 
 
 def test_an_act_is_shown_with_the_counts_of_its_pushes() -> None:
