@@ -81,6 +81,11 @@ class Topic:
     config: dict[str, Any]
     max_message_bytes: int = 1_048_576
 
+    @property
+    def is_compacted(self) -> bool:
+        """Whether the log keeps only the last record of each key, so that null values delete."""
+        return "compact" in str(self.config.get("cleanup.policy", ""))
+
 
 TOPICS: dict[str, Topic] = {
     "fan-events.v1": Topic("fan-events.v1", 12, {"retention.ms": 7 * 86_400_000}),

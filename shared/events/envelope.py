@@ -69,7 +69,7 @@ def from_headers(headers: Iterable[tuple[str, bytes]]) -> Envelope:
             source=found["ce_source"].decode(),
             type=found["ce_type"].decode(),
             time=parse_time(found["ce_time"].decode()),
-            traceparent=found.get("traceparent", b"").decode("ascii", "replace"),
+            traceparent=(found.get("traceparent") or b"").decode("ascii", "replace"),
         )
     except KeyError as error:
         raise PermanentError(

@@ -7,34 +7,36 @@ import contextlib
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from shared.errors import TransientError
+from shared.kafka.footing import Footing
+from shared.kafka.group_books import GroupBooks
+from shared.kafka.lookout import Lookout
 from shared.kafka.partition import Partition
-from shared.observe.observer import Observer, PauseReason
+from shared.kafka.ports import LogConsumer
+from shared.kafka.reading import Reading
+from shared.observe.observer import Observer, PauseReason, StopReason
 from shared.retry import RetryPolicy
-from shared.store.ports import PartitionBooks
 
 COMMIT_EVERY_S = 0.1
 """An awaited commit takes about 6 ms on Kafka 4: by time, beside the next batch."""
 COMMIT_AGAIN_S = 1.0
 """After a commit that failed."""
-LOOK_EVERY_S = 5.0
-"""How often lag is measured and silence is looked for."""
 RETRY = RetryPolicy(first_delay_s=0.1, max_delay_s=5.0)
 
 
 class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
     """Listens to the group and keeps one `Partition` for each that is assigned.
 
+    It is its consumer's `ReadListener`, too.
+
     Args:
         group: the consumer group.
-        topic: without prefix; `subscribed_topic` is set when the consumer is known.
-        epoch: the incarnation of the log.
-        books: see `PartitionBooks`.
+        topic: without prefix; `topic_with_prefix` is set when the consumer is known.
+        books: the group's.
         observer: is told.
         relay: announces what a crash left of (topic, partitions).
         forget: drops copies in memory when partitions change hands.
@@ -45,8 +47,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         *,
         group: str,
         topic: str,
-        epoch: str,
-        books: PartitionBooks,
+        books: GroupBooks,
         observer: Observer,
         relay: Callable[[str, list[int]], Awaitable[int]],
         forget: Callable[[], None],
@@ -55,10 +56,9 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         self.topic_with_prefix = topic
         self.drain_s = 3.0
         """Half the rebalance timeout; set by `subscribe`."""
-        self.consumer: Callable[[], AIOKafkaConsumer[Any, Any] | None] = lambda: None
+        self.consumer: Callable[[], LogConsumer | None] = lambda: None
         self._group = group
         self._topic = topic
-        self._epoch = epoch
         self._books = books
         self._observer = observer
         self._relay = relay
@@ -68,13 +68,26 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         self._idle.set()
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._moved_at = self._tried_at = time.monotonic()
+
+        def connected() -> LogConsumer | None:
+            return self.consumer()
+
+        def name() -> str:
+            return self.topic_with_prefix
+
+        self.lookout = Lookout(group, self, observer, connected, name)
+        self._footing = Footing(group, books, self, observer, connected)
+        reading = Reading(group, books, observer, self, connected, name)
+        self.before_read = reading.before_read
+        self.not_readable = reading.not_readable
+        self.not_asked = reading.not_asked
+        self.group_failed = reading.group_failed
 
     def start(self) -> None:
         """Begin to commit and to measure lag."""
         self._tasks = [
             asyncio.create_task(self._commit_forever()),
-            asyncio.create_task(self._look_forever()),
+            asyncio.create_task(self.lookout.run()),
         ]
 
     async def stop(self) -> None:
@@ -107,14 +120,19 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
             partition.ready = asyncio.create_task(self._make_ready(partition, topic_partition))
             self.partitions[partition.number] = partition
         self._draining = False
-        self._moved_at = time.monotonic()
 
-    async def _make_ready(self, partition: Partition, topic_partition: TopicPartition) -> None:
+    def find_again(self, partition: Partition, place: TopicPartition) -> None:
+        """Find anew where the group stands, when the log has nothing at the position any more."""
+        partition.ready = asyncio.create_task(self._make_ready(partition, place, again=True))
+
+    async def _make_ready(
+        self, partition: Partition, topic_partition: TopicPartition, *, again: bool = False
+    ) -> None:
         attempt = 0
         while True:
             try:
-                await self._look_back(partition, topic_partition)
-                if not partition.stopped:
+                await self._footing.find(partition, topic_partition)
+                if not partition.stopped and not again:
                     await self._relay(self._topic, [partition.number])
             except Exception as error:  # noqa: BLE001 -- it must not read on without its books
                 self._observer.failure(self._group, "assignment", error)
@@ -122,38 +140,6 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
                 await asyncio.sleep(RETRY.delay_s(attempt, random.random()))
             else:
                 return
-
-    async def _look_back(self, partition: Partition, topic_partition: TopicPartition) -> None:
-        """Find where the group is, and stop where the log ends before that: it is another log."""
-        consumer = self.consumer()
-        if consumer is None:
-            raise TransientError("the consumer is not connected")
-        committed = await consumer.committed(topic_partition)
-        end = (await consumer.end_offsets([topic_partition]))[topic_partition]
-        begin = (await consumer.beginning_offsets([topic_partition]))[topic_partition]
-        books_from, start = await self._books.load(
-            self._group, self._epoch, self._topic, partition.number
-        )
-        if max(committed or 0, books_from) > end:
-            partition.stopped = "log_went_backwards"
-            self._observer.partition_stopped(self._group, partition.number, partition.stopped)
-            return
-        if books_from < 0:
-            start = committed if committed is not None else begin
-            await self._books.save(
-                self._group,
-                self._epoch,
-                self._topic,
-                partition.number,
-                start=start,
-                read=-1,
-                upto=start,
-                skipped=0,
-            )
-            books_from = start
-        partition.books_from, partition.start, partition.end = books_from, start, end
-        # Otherwise a partition that is done, whose last records were applied, would look behind.
-        partition.seen = committed if committed is not None else start
 
     # --- one delivery at a time ------------------------------------------------------------------
 
@@ -178,13 +164,24 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         waiting = [through for p in self.partitions.values() for _, through in p.in_flight]
         if waiting:
             await asyncio.wait(waiting, timeout=max(0.0, deadline - time.monotonic()))
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.commit(), max(0.1, deadline - time.monotonic()))
+        for last in (self.commit, self._remember):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(last(), max(0.1, deadline - time.monotonic()))
+
+    async def _remember(self) -> None:
+        """Keep in the books how far each partition came: the log forgets a group that is away."""
+        for partition in self.partitions.values():
+            if not partition.stopped and partition.committed > partition.books_from >= 0:
+                try:
+                    await self._books.count(partition, partition.committed)
+                except TransientError as error:
+                    self._observer.failure(self._group, "books", error)
+                    return
 
     def pause(
         self,
         partition: Partition,
-        consumer: AIOKafkaConsumer[Any, Any],
+        consumer: LogConsumer,
         offset: int,
         seconds: float,
         reason: PauseReason,
@@ -192,12 +189,12 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         """Go back to `offset` and deliver again after `seconds`."""
         partition.paused = True
         if reason != "handler":  # a dependency is away: who waits for it is not silent
-            self._tried_at = time.monotonic()
+            partition.wait(time.monotonic())
         self._observer.partition_paused(self._group, partition.number, reason)
         self.hold(partition, consumer, offset)
         asyncio.get_running_loop().call_later(seconds, self._resume, partition)
 
-    def hold(self, partition: Partition, consumer: AIOKafkaConsumer[Any, Any], offset: int) -> None:
+    def hold(self, partition: Partition, consumer: LogConsumer, offset: int) -> None:
         """Deliver no more of the partition, and the record at `offset` next when it goes on.
 
         A batch may outlive its assignment: it must not pause or move the next one.
@@ -208,6 +205,16 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         with contextlib.suppress(IllegalStateError):  # it was taken away meanwhile
             consumer.pause(topic_partition)
             consumer.seek(topic_partition, offset)
+
+    def stop_at(self, partition: Partition, offset: int, reason: StopReason) -> None:
+        """Deliver no more of it until a restart, which goes on with the record at `offset`."""
+        if partition.stopped or not self.owns(partition):
+            return
+        partition.stopped = reason
+        self._observer.partition_stopped(self._group, partition.number, reason)
+        consumer = self.consumer()
+        if consumer is not None:
+            self.hold(partition, consumer, offset)
 
     def owns(self, partition: Partition) -> bool:
         """Whether this very assignment of the partition is still ours."""
@@ -228,17 +235,10 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         """Something may be committed."""
         self._wake.set()
 
-    def progressed(self) -> None:
-        """A batch is durable."""
-        self._moved_at = time.monotonic()
-
     def silent_s(self) -> float:
-        """Seconds without progress or a try while the log had records for us; else 0."""
-        behind = any(
-            0 <= max(p.seen, p.books_from) < p.end and not p.stopped and not p.paused
-            for p in self.partitions.values()
-        )
-        return time.monotonic() - max(self._moved_at, self._tried_at) if behind else 0.0
+        """The longest time for which a partition has had records to read and none was."""
+        now = time.monotonic()
+        return max((p.silent_s(now) for p in self.partitions.values()), default=0.0)
 
     async def commit(self) -> None:
         """Commit what is done, in order. A lost partition's offset is its new owner's to commit."""
@@ -273,27 +273,3 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
             self._wake.clear()
             await self.commit()
             await asyncio.sleep(COMMIT_EVERY_S)
-
-    async def _look_forever(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            try:
-                await self._look()
-            except (KafkaError, IllegalStateError) as error:
-                self._tried_at = time.monotonic()
-                self._observer.failure(self._group, "lag", error)
-
-    async def _look(self) -> None:
-        consumer = self.consumer()
-        if consumer is None or not self.partitions:
-            return
-        wanted = [TopicPartition(self.topic_with_prefix, number) for number in self.partitions]
-        ends = await consumer.end_offsets(wanted)
-        for topic_partition, end in ends.items():
-            partition = self.partitions.get(topic_partition.partition)
-            if partition is None:
-                continue
-            partition.end = end
-            behind = max(0, end - max(partition.seen, partition.books_from, 0))
-            age = time.monotonic() - self._moved_at if behind else 0.0
-            self._observer.lag(self._group, partition.number, behind, age)

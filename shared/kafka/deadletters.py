@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from shared.errors import PermanentError
 from shared.events import dead_letter_topic
@@ -19,12 +20,17 @@ def dead_letter(
     offset: int,
     key: bytes | None,
     value: bytes | None,
-    headers: Iterable[tuple[str, bytes]],
+    headers: Iterable[tuple[str, bytes | None]],
     service: str,
     error: PermanentError,
 ) -> OutgoingRecord:
-    """The record to produce to `<topic>.<service>.dlq`; key, value and headers are as they came."""
-    kept = [(name, raw) for name, raw in headers if not name.startswith(PREFIX)]
+    """The record to produce to `<topic>.<service>.dlq`; key, value and headers are as they came.
+
+    Only a record with neither key nor value gets an empty value: aiokafka produces no such record.
+    """
+    if key is None and value is None:
+        value = b""
+    kept: list[Any] = [(name, raw) for name, raw in headers if not name.startswith(PREFIX)]
     origin = {
         "topic": topic,
         "partition": str(partition),

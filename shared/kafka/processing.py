@@ -7,19 +7,22 @@ written, and what the state announces is published after it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from shared.errors import DeadLetterReason, PermanentError, TransientError
+from shared.events import TOPICS
 from shared.kafka.deadletters import dead_letter
 from shared.kafka.fold import Folded, Held, fold
+from shared.kafka.group_books import GroupBooks
 from shared.kafka.handler import Fact, Handler
+from shared.kafka.limits import Outcome, outcome_of
 from shared.kafka.partition import Partition
 from shared.kafka.ports import OutgoingRecord, Publisher
 from shared.kafka.records import FactReader, RawRecord
 from shared.kafka.writer import DocumentWriter
 from shared.observe.observer import Observer
-from shared.store.ports import PartitionBooks
 
 PARSE_AT_ONCE = 1_000
 """Records parsed between two looks at the event loop."""
@@ -37,6 +40,16 @@ class Batch:
     skipped: dict[int, list[int]] = field(default_factory=dict)
     dead: dict[tuple[int, int], PermanentError] = field(default_factory=dict)
     folds: dict[str, Folded] = field(default_factory=dict)
+
+    def outcomes(self, number: int, records: Sequence[RawRecord]) -> list[Outcome]:
+        """What became of a partition's records, in order, as its limit sees it."""
+        dead = self.dead
+        if not dead:
+            return ["done"] * len(records)
+        return [
+            "done" if (error := dead.get((number, record.offset))) is None else outcome_of(error)
+            for record in records
+        ]
 
 
 class TooManyDeadLettersError(Exception):
@@ -59,7 +72,7 @@ class Processor(Generic[S]):
         self,
         handler: Handler[S],
         writer: DocumentWriter[S],
-        books: PartitionBooks,
+        books: GroupBooks,
         publisher: Publisher,
         observer: Observer,
         *,
@@ -76,7 +89,9 @@ class Processor(Generic[S]):
         self._topic = topic
         self._epoch = epoch
         self._group = f"{service}.{topic}"
-        self._reader = FactReader(topic, handler.types)
+        known = TOPICS.get(topic)
+        compacted = known is not None and known.is_compacted
+        self._reader = FactReader(topic, handler.types, compacted=compacted)
         self._buried: set[tuple[int, int]] = set()
         """Origins set aside for a batch that is not through yet: they are not set aside again."""
 
@@ -160,9 +175,7 @@ class Processor(Generic[S]):
         if not batch.dead:
             return
         for number, records in batch.records.items():
-            index = partitions[number].limit.one_too_many(
-                [(number, record.offset) in batch.dead for record in records]
-            )
+            index = partitions[number].limit.one_too_many(batch.outcomes(number, records))
             if index is not None:
                 raise TooManyDeadLettersError(number, index)
 
@@ -171,7 +184,7 @@ class Processor(Generic[S]):
         for number, records in batch.records.items():
             partition = partitions[number]
             if partition.aside is None:
-                partition.aside = await self._books.load_aside(*self._book(number))
+                partition.aside = await self._books.load_aside(number)
             for record in records if partition.aside else ():
                 reason = partition.aside.get(record.offset)
                 if reason is not None and (number, record.offset) not in batch.dead:
@@ -192,7 +205,7 @@ class Processor(Generic[S]):
             }
             old = [offset for offset in noted if offset < partition.committed]
             if fresh:
-                await self._books.note_aside(*self._book(number), add=fresh, drop=old)
+                await self._books.note_aside(number, add=fresh, drop=old)
             partition.aside = {o: r for o, r in (noted | fresh).items() if o not in old}
 
     async def _bury(self, batch: Batch, partitions: dict[int, Partition]) -> None:
@@ -224,25 +237,6 @@ class Processor(Generic[S]):
         self._buried.update(waiting)
 
     async def _save_books(self, batch: Batch, partitions: dict[int, Partition]) -> None:
-        for number, offsets in batch.skipped.items():
-            partition = partitions[number]
-            fresh = [offset for offset in offsets if offset >= partition.books_from]
-            if not fresh:
-                continue
-            upto = max(fresh) + 1
-            books = self._book(number)
-            try:
-                await self._books.save(
-                    *books,
-                    start=partition.start,
-                    read=partition.books_from,
-                    upto=upto,
-                    skipped=len(fresh),
-                )
-            except TransientError:
-                partition.books_from, _ = await self._books.load(*books)
-                raise
-            partition.books_from = upto
-
-    def _book(self, number: int) -> tuple[str, str, str, int]:
-        return self._group, self._epoch, self._topic, number
+        for number, records in batch.records.items():
+            skipped = batch.skipped.get(number, ())
+            await self._books.count_batch(partitions[number], records, skipped)

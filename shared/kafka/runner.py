@@ -12,16 +12,15 @@ import asyncio
 import random
 import time
 from collections.abc import Iterable
-from typing import Any, Generic, TypeVar
-
-from aiokafka import AIOKafkaConsumer
+from typing import Generic, TypeVar
 
 from shared.errors import DeadLetterReason, TransientError
 from shared.kafka.assignment import Assignment
 from shared.kafka.fold import OutboxFullError
+from shared.kafka.group_books import GroupBooks
 from shared.kafka.handler import Handler
 from shared.kafka.partition import Partition
-from shared.kafka.ports import Publisher
+from shared.kafka.ports import LogConsumer, Publisher
 from shared.kafka.processing import (
     Batch,
     DeadLetterTopicError,
@@ -49,7 +48,7 @@ class Runner(Generic[S]):
     Args:
         handler: decides.
         store: the handler's documents.
-        books: durable counts of skipped records.
+        books: durable counts of skipped records and of offsets without one.
         publisher: for announcements and dead letters.
         observer: is told what happens.
         service: names the group, the source of announcements and the dead-letter topic.
@@ -82,10 +81,11 @@ class Runner(Generic[S]):
             observer=observer,
             cached_documents=cached_documents,
         )
+        group_books = GroupBooks(books, group=self.group, epoch=epoch, topic=topic)
         self._processor = Processor(
             handler,
             self.writer,
-            books,
+            group_books,
             publisher,
             observer,
             service=service,
@@ -97,8 +97,7 @@ class Runner(Generic[S]):
         self.assignment = Assignment(
             group=self.group,
             topic=topic,
-            epoch=epoch,
-            books=books,
+            books=group_books,
             observer=observer,
             relay=self.writer.relay,
             forget=self.writer.forget,
@@ -124,9 +123,16 @@ class Runner(Generic[S]):
         """Partitions that need a person: see `Observer.partition_stopped`."""
         return [p.number for p in self.assignment.partitions.values() if p.stopped]
 
-    async def handle(
-        self, records: Iterable[RawRecord], consumer: AIOKafkaConsumer[Any, Any]
-    ) -> None:
+    def troubles(self) -> set[str]:
+        """Kinds of what keeps it from reading on; empty while all is well."""
+        found: set[str] = {
+            p.stopped for p in self.assignment.partitions.values() if p.stopped is not None
+        }
+        if self.assignment.lookout.is_left_out:
+            found.add("no_partition")
+        return found
+
+    async def handle(self, records: Iterable[RawRecord], consumer: LogConsumer) -> None:
         """Take one delivery. Never raises: what fails is retried from its first record."""
         by_partition: dict[int, list[RawRecord]] = {}
         number, group = -1, []
@@ -154,13 +160,16 @@ class Runner(Generic[S]):
                 self._busy_since = None
 
     async def _accept(
-        self, by_partition: dict[int, list[RawRecord]], consumer: AIOKafkaConsumer[Any, Any]
+        self, by_partition: dict[int, list[RawRecord]], consumer: LogConsumer
     ) -> list[Partition]:
         """Leave out partitions that are not ready, stopped, or too far ahead of the log."""
         accepted: list[Partition] = []
         for number, records in by_partition.items():
             partition = self.assignment.partitions.get(number)
-            if partition is None or partition.paused or partition.stopped:
+            if partition is None:
+                continue
+            if partition.paused or partition.stopped:
+                self.assignment.hold(partition, consumer, records[0].offset)
                 continue
             if partition.ready is not None and not partition.ready.done():
                 await asyncio.wait({partition.ready}, timeout=WAIT_S)
@@ -184,7 +193,7 @@ class Runner(Generic[S]):
         self,
         records: dict[int, list[RawRecord]],
         partitions: dict[int, Partition],
-        consumer: AIOKafkaConsumer[Any, Any],
+        consumer: LogConsumer,
     ) -> None:
         began = time.monotonic()
         while records:
@@ -193,7 +202,7 @@ class Runner(Generic[S]):
             try:
                 batch, through = await self._processor.process(records, partitions)
             except TooManyDeadLettersError as limit:
-                self._stop(partitions[limit.partition], records, limit.index, consumer)
+                self._stop(partitions[limit.partition], records, limit.index)
                 continue
             except OutboxFullError as error:
                 reason, failure = "outbox_full", error
@@ -215,12 +224,10 @@ class Runner(Generic[S]):
         partition: Partition,
         records: dict[int, list[RawRecord]],
         index: int,
-        consumer: AIOKafkaConsumer[Any, Any],
     ) -> None:
         """Leave the partition before the record at `index`; what came before it still counts."""
-        partition.stopped = "too_many_dead_letters"
-        self._observer.partition_stopped(self.group, partition.number, partition.stopped)
-        self.assignment.hold(partition, consumer, records[partition.number][index].offset)
+        offset = records[partition.number][index].offset
+        self.assignment.stop_at(partition, offset, "too_many_dead_letters")
         records[partition.number] = records[partition.number][:index]
         if not index:
             del records[partition.number]
@@ -229,7 +236,7 @@ class Runner(Generic[S]):
         self,
         partitions: Iterable[Partition],
         records: dict[int, list[RawRecord]],
-        consumer: AIOKafkaConsumer[Any, Any],
+        consumer: LogConsumer,
         reason: PauseReason,
     ) -> None:
         """Go back to the first record and try again after a while that grows with the failures."""
@@ -252,20 +259,17 @@ class Runner(Generic[S]):
         through: asyncio.Future[None],
         began: float,
     ) -> None:
+        now = time.monotonic()
         counts: dict[DeadLetterReason, int] = {}
         for error in batch.dead.values():
             counts[error.reason] = counts.get(error.reason, 0) + 1
         for number, records in batch.records.items():
             partition = partitions[number]
-            partition.limit.remember(
-                [(number, record.offset) in batch.dead for record in records]
-                if batch.dead
-                else [False] * len(records)
-            )
-            partition.failures = 0
-            partition.seen = records[-1].offset + 1
+            partition.limit.remember(batch.outcomes(number, records))
+            partition.failures = partition.unreadable = 0
+            partition.newest_ms = records[-1].timestamp or 0
+            partition.progress(records[-1].offset + 1, now)
             partition.in_flight.append((partition.seen, through))
-        self.assignment.progressed()
         through.add_done_callback(lambda _: self.assignment.wake())
         folds = batch.folds.values()
         self._observer.batch_done(
@@ -275,5 +279,5 @@ class Runner(Generic[S]):
             skipped=sum(len(offsets) for offsets in batch.skipped.values()),
             redelivered=sum(f.redelivered for f in folds),
             dead_lettered=counts,
-            seconds=time.monotonic() - began,
+            seconds=now - began,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from aiokafka.errors import KafkaError
 
@@ -119,9 +119,10 @@ class LogSession:
         """Readiness: whether the log answers."""
         return await self.publisher.reachable()
 
-    async def flowing(self) -> bool:
-        """Readiness: whether no partition is stopped; see `Observer.partition_stopped`."""
-        return not any(runner.stopped_partitions() for runner in self.runners)
+    async def flowing(self) -> Literal[True] | str:
+        """Readiness: True, or kinds of what stands still; see `Observer.partition_stopped`."""
+        troubles = sorted({trouble for runner in self.runners for trouble in runner.troubles()})
+        return ", ".join(troubles) or True
 
     def stuck_s(self) -> float:
         """For the watchdog: the longest time without progress of any runner."""

@@ -87,6 +87,10 @@ BATCH_SECONDS = Metric(
 DEAD_LETTERS = Metric(
     "fan_dead_letters_total", "counter", "Records set aside, by reason.", ("group", "reason")
 )
+RECORDS_EXPIRED = Metric(
+    "fan_records_expired_total", "counter",
+    "Offsets that the log dropped before the group had read them.", ("group",),
+)  # fmt: skip
 RACES_LOST = Metric(
     "fan_store_races_lost_total", "counter", "Guarded writes that were read again.", ("group",)
 )
@@ -120,9 +124,9 @@ FAILURES = Metric(
 
 SHARED_METRICS: tuple[Metric, ...] = (
     HTTP_REQUESTS, HTTP_SECONDS, HTTP_IN_FLIGHT, HTTP_REFUSED, DEPENDENCY_UP, LOOP_LAG_SECONDS,
-    BATCHES, RECORDS, BATCH_SECONDS, DEAD_LETTERS, RACES_LOST, ANNOUNCED, ANNOUNCE_SECONDS,
-    PAUSED_PARTITIONS, PAUSES, STOPPED_PARTITIONS, COMMITTED_OFFSET, LAG_RECORDS, LAG_SECONDS,
-    FAILURES,
+    BATCHES, RECORDS, BATCH_SECONDS, DEAD_LETTERS, RECORDS_EXPIRED, RACES_LOST, ANNOUNCED,
+    ANNOUNCE_SECONDS, PAUSED_PARTITIONS, PAUSES, STOPPED_PARTITIONS, COMMITTED_OFFSET, LAG_RECORDS,
+    LAG_SECONDS, FAILURES,
 )  # fmt: skip
 
 

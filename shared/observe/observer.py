@@ -11,7 +11,14 @@ from typing import Literal, Protocol
 from shared.errors import DeadLetterReason
 
 PauseReason = Literal["store", "log", "dead_letter_topic", "outbox_full", "handler"]
-StopReason = Literal["too_many_dead_letters", "log_went_backwards"]
+StopReason = Literal[
+    "too_many_dead_letters",
+    "log_went_backwards",
+    "unknown_codec",
+    "corrupt_batch",
+    "header_not_utf8",
+    "unreadable_record",
+]
 
 
 class Observer(Protocol):
@@ -43,7 +50,10 @@ class Observer(Protocol):
         """The pause is over."""
 
     def partition_stopped(self, group: str, partition: int, reason: StopReason) -> None:
-        """Our fault, not the record's: the partition stays stopped until a restart."""
+        """A person is needed: the partition stays stopped until a restart."""
+
+    def records_expired(self, group: str, partition: int, records: int) -> None:
+        """The log dropped offsets before the group had read them; told once for each gap."""
 
     def partition_revoked(self, group: str, partition: int) -> None:
         """The partition went to another member: its gauges mean nothing here any more."""

@@ -28,6 +28,7 @@ class RunnerMetrics:
         self._records = meter.counter(m.RECORDS)
         self._batch_seconds = meter.histogram(m.BATCH_SECONDS)
         self._dead_letters = meter.counter(m.DEAD_LETTERS)
+        self._expired = meter.counter(m.RECORDS_EXPIRED)
         self._races = meter.counter(m.RACES_LOST)
         self._announced = meter.counter(m.ANNOUNCED)
         self._announce_seconds = meter.histogram(m.ANNOUNCE_SECONDS)
@@ -100,12 +101,17 @@ class RunnerMetrics:
             )
 
     def partition_stopped(self, group: str, partition: int, reason: StopReason) -> None:
-        """Our fault, not the record's: the partition stays stopped until a restart."""
+        """A person is needed: the partition stays stopped until a restart."""
         self.partition_resumed(group, partition)
         if (group, partition) not in self._stop_of:
             self._stop_of[group, partition] = reason
             self._stopped.labels(group, reason).inc()
         self._log.error("runner.partition.stopped", group=group, partition=partition, reason=reason)
+
+    def records_expired(self, group: str, partition: int, records: int) -> None:
+        """The log dropped offsets before the group had read them; told once for each gap."""
+        self._expired.labels(group).inc(records)
+        self._log.error("runner.records.expired", group=group, partition=partition, records=records)
 
     def partition_revoked(self, group: str, partition: int) -> None:
         """The partition went to another member: its gauges mean nothing here any more."""
@@ -135,7 +141,7 @@ class RunnerMetrics:
         self._log.warning("runner.step.failed", group=group, step=step, exc_info=error)
 
     def _prepare(self, group: str) -> None:
-        for counter in (self._batches, self._races, self._announced):
+        for counter in (self._batches, self._expired, self._races, self._announced):
             counter.labels(group)
         for histogram in (self._batch_seconds, self._announce_seconds):
             histogram.labels(group)

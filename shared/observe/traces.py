@@ -18,6 +18,17 @@ _TRACEPARENT = re.compile(
 MAX_TRACEPARENT_CHARACTERS = 256  # later versions may append fields; ours has 55
 
 
+def valid_traceparent(raw: bytes) -> str:
+    """The text of a header of a record; empty where the standard says to ignore it."""
+    if len(raw) > MAX_TRACEPARENT_CHARACTERS:
+        return ""
+    text = raw.decode("ascii", "replace")
+    match = _TRACEPARENT.fullmatch(text)
+    if match is None or (match[5] and match[1] == "00"):
+        return ""
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Trace:
     """One step of a trace: the whole's id and this step's own."""

@@ -14,7 +14,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 
 from shared.errors import TransientError
 from shared.store.client import Database
-from shared.store.ports import DOCUMENT_LIMIT_BYTES, GuardedWrite, owner_text
+from shared.store.ports import DOCUMENT_LIMIT_BYTES, GuardedWrite, PartitionBook, owner_text
 
 READ_AT_ONCE = 100
 """Ids in one `$in`: the embedded server takes quadratic time in them."""
@@ -150,13 +150,17 @@ class MongoPartitionBooks:
         self._collection = database["books"]
         self._aside = database["set_aside"]
 
-    async def load(self, group: str, epoch: str, topic: str, partition: int) -> tuple[int, int]:
+    async def load(
+        self, group: str, epoch: str, topic: str, partition: int
+    ) -> PartitionBook | None:
         """See the port."""
         with transient("reading the books"):
             found = await self._collection.find_one(
                 {"_id": _book_id(group, epoch, topic, partition)}
             )
-        return (found["upto"], found["start"]) if found else (-1, 0)
+        if found is None:
+            return None
+        return PartitionBook(found["upto"], found["start"], found.get("topic_id", ""))
 
     async def save(
         self,
@@ -168,7 +172,9 @@ class MongoPartitionBooks:
         start: int,
         read: int,
         upto: int,
-        skipped: int,
+        skipped: int = 0,
+        without_record: int = 0,
+        topic_id: str = "",
     ) -> None:
         """See the port."""
         book = _book_id(group, epoch, topic, partition)
@@ -185,13 +191,20 @@ class MongoPartitionBooks:
                             "start": start,
                             "upto": upto,
                             "skipped": skipped,
+                            "without_record": without_record,
+                            "topic_id": topic_id,
                         }
                     )
                 except DuplicateKeyError:
                     raise TransientError("another process keeps these books") from None
                 return
+            named = {"topic_id": topic_id} if topic_id else {}
             result = await self._collection.update_one(
-                {"_id": book, "upto": read}, {"$set": {"upto": upto}, "$inc": {"skipped": skipped}}
+                {"_id": book, "upto": read},
+                {
+                    "$set": {"upto": upto, **named},
+                    "$inc": {"skipped": skipped, "without_record": without_record},
+                },
             )
         if not result.matched_count:
             raise TransientError("another process keeps these books")

@@ -63,6 +63,19 @@ class GuardedStore(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class PartitionBook:
+    """What is kept of one partition of a group."""
+
+    upto: int
+    """Skipped records and offsets without a record are counted up to here, exclusive."""
+    start: int
+    """Where the group began to read."""
+    topic_id: str = ""
+    """Names the topic that the offsets belong to, however often its name is used again; empty
+    where the log has no such name."""
+
+
 class PartitionBooks(Protocol):
     """What a group skipped and sets aside, durable, by (group, epoch, topic, partition).
 
@@ -71,8 +84,10 @@ class PartitionBooks(Protocol):
     too, and count twice.
     """
 
-    async def load(self, group: str, epoch: str, topic: str, partition: int) -> tuple[int, int]:
-        """(offset up to which skips are counted, exclusive; where the group began). -1, 0 if new.
+    async def load(
+        self, group: str, epoch: str, topic: str, partition: int
+    ) -> PartitionBook | None:
+        """The partition's book; None if none was kept yet.
 
         Raises:
             TransientError: the store can't be reached.
@@ -88,9 +103,24 @@ class PartitionBooks(Protocol):
         start: int,
         read: int,
         upto: int,
-        skipped: int,
+        skipped: int = 0,
+        without_record: int = 0,
+        topic_id: str = "",
     ) -> None:
-        """Add `skipped`, if the stored `upto` is still `read`; -1 for books never kept.
+        """Add to the counts, if the stored `upto` is still `read`; -1 for books never kept.
+
+        Args:
+            group: with epoch, topic and partition, whose book it is.
+            epoch: of the log.
+            topic: without prefix.
+            partition: its number.
+            start: where the group began; kept from the first call.
+            read: the `upto` that was loaded.
+            upto: everything before it is counted with this call.
+            skipped: records that the group does not want.
+            without_record: offsets that hold no record for a reader: markers and aborted records of
+                transactions, what compaction or retention took.
+            topic_id: see `PartitionBook`; empty leaves what is stored.
 
         Raises:
             TransientError: another process has counted meanwhile, or the store can't be reached;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +29,7 @@ class MemoryRecord:
     key: bytes | None
     value: bytes | None
     headers: Headers = field(default_factory=list)
+    timestamp: int | None = None
 
 
 class MemoryPublisher:
@@ -59,27 +61,52 @@ class MemoryConsumer:
         self.topic = topic
         self.records: dict[int, list[MemoryRecord]] = {n: [] for n in range(partitions)}
         self.positions: dict[int, int] = dict.fromkeys(range(partitions), 0)
+        self.begins: dict[int, int] = dict.fromkeys(range(partitions), 0)
+        self.ends: dict[int, int] = dict.fromkeys(range(partitions), 0)
+        self.open_transactions: dict[int, int] = {}
+        """By partition, the offset from which a reader of committed records may not read."""
         self.commits: list[dict[int, int]] = []
         self.paused: set[int] = set()
+        self.id = "memory-topic"
+        self.not_held = 0
+        self._handed_out: dict[int, int] = {}
 
     def append(self, record: OutgoingRecord, partition: int = 0) -> None:
         """Produce to a partition."""
-        log = self.records[partition]
-        log.append(
+        offset = self.ends[partition]
+        self.ends[partition] = offset + 1
+        self.records[partition].append(
             MemoryRecord(
-                self.topic, partition, len(log), record.key, record.value, list(record.headers)
+                self.topic, partition, offset, record.key, record.value, list(record.headers)
             )
         )
+
+    def mark(self, offsets: int = 1, partition: int = 0) -> None:
+        """Offsets without a record: a transaction's marker, or what compaction took."""
+        self.ends[partition] += offsets
+
+    def expire(self, begin: int, partition: int = 0) -> None:
+        """Drop what lies before `begin`, as retention does."""
+        self.begins[partition] = begin
+        kept = [record for record in self.records[partition] if record.offset >= begin]
+        self.records[partition] = kept
 
     def poll(self, at_most: int = 5_000) -> list[MemoryRecord]:
         """The next records of all partitions that are not paused."""
         polled: list[MemoryRecord] = []
+        self._handed_out = {}
         for number, log in self.records.items():
-            if number not in self.paused:
-                position = self.positions[number]
-                some = log[position : position + at_most]
-                self.positions[number] = position + len(some)
-                polled += some
+            if number in self.paused:
+                continue
+            position, stable = self.positions[number], self._stable(number)
+            first = bisect_left(log, position, key=lambda record: record.offset)
+            some = [r for r in log[first : first + at_most] if r.offset < stable]
+            if some:
+                self._handed_out[number] = some[-1].offset + 1
+            is_all = first + len(some) == len(log) or len(some) < at_most
+            reached = stable if is_all else some[-1].offset + 1
+            self.positions[number] = max(position, reached)
+            polled += some
         return polled
 
     @property
@@ -90,19 +117,35 @@ class MemoryConsumer:
             merged.update(commit)
         return merged
 
+    def where(self, place: TopicPartition) -> tuple[int | None, int]:
+        """See `shared.kafka.ports.LogConsumer`."""
+        return self.positions[place.partition], self._handed_out.get(place.partition, 0)
+
+    def log_end(self, place: TopicPartition) -> int:
+        """See the port."""
+        return self.ends[place.partition]
+
+    async def topic_id(self, topic: str) -> str:
+        """See the port."""
+        return self.id
+
+    async def unheld(self, topic: str) -> int:
+        """See the port."""
+        return self.not_held
+
     async def committed(self, partition: TopicPartition) -> int | None:
         """As aiokafka's."""
         return self.committed_offsets.get(partition.partition)
 
     async def end_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """As aiokafka's."""
-        return {p: len(self.records[p.partition]) for p in partitions}
+        return {p: self._stable(p.partition) for p in partitions}
 
     async def beginning_offsets(
         self, partitions: Iterable[TopicPartition]
     ) -> dict[TopicPartition, int]:
         """As aiokafka's."""
-        return dict.fromkeys(partitions, 0)
+        return {p: self.begins[p.partition] for p in partitions}
 
     async def commit(self, offsets: dict[TopicPartition, int]) -> None:
         """As aiokafka's, with explicit offsets only."""
@@ -119,6 +162,9 @@ class MemoryConsumer:
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """As aiokafka's."""
         self.positions[partition.partition] = offset
+
+    def _stable(self, number: int) -> int:
+        return min(self.ends[number], self.open_transactions.get(number, self.ends[number]))
 
 
 def record_of(event: Event, event_id: str, source: str = "/test") -> OutgoingRecord:
@@ -177,4 +223,5 @@ async def drive(runner: Runner[Any], consumer: MemoryConsumer, *, batch: int = 5
     )
     while records := consumer.poll(batch):
         await runner.handle(records, consumer)
+        await runner.assignment.before_read()
     await runner.stop()

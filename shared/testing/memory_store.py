@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
 from shared.errors import TransientError
-from shared.store.ports import DOCUMENT_LIMIT_BYTES, GuardedWrite, owner_text
+from shared.store.ports import DOCUMENT_LIMIT_BYTES, GuardedWrite, PartitionBook, owner_text
 
 
 class MemoryGuardedStore:
@@ -69,12 +69,16 @@ class MemoryPartitionBooks:
 
     def __init__(self) -> None:
         self.books: dict[tuple[str, str, str, int], dict[str, int]] = {}
+        self.topic_ids: dict[tuple[str, str, str, int], str] = {}
         self.aside: dict[tuple[str, str, str, int], dict[int, str]] = {}
 
-    async def load(self, group: str, epoch: str, topic: str, partition: int) -> tuple[int, int]:
+    async def load(
+        self, group: str, epoch: str, topic: str, partition: int
+    ) -> PartitionBook | None:
         """See the port."""
-        book = self.books.get((group, epoch, topic, partition))
-        return (book["upto"], book["start"]) if book else (-1, 0)
+        key = (group, epoch, topic, partition)
+        book = self.books.get(key)
+        return PartitionBook(book["upto"], book["start"], self.topic_ids[key]) if book else None
 
     async def save(
         self,
@@ -86,18 +90,23 @@ class MemoryPartitionBooks:
         start: int,
         read: int,
         upto: int,
-        skipped: int,
+        skipped: int = 0,
+        without_record: int = 0,
+        topic_id: str = "",
     ) -> None:
         """See the port."""
         key = (group, epoch, topic, partition)
-        stored = self.books.get(key, {"upto": -1, "skipped": 0, "start": start})
+        fresh = {"upto": -1, "skipped": 0, "without_record": 0, "start": start}
+        stored = self.books.get(key, fresh)
         if stored["upto"] != read:
             raise TransientError("another process keeps these books")
         self.books[key] = {
             "upto": upto,
             "skipped": stored["skipped"] + skipped,
+            "without_record": stored["without_record"] + without_record,
             "start": stored["start"],
         }
+        self.topic_ids[key] = topic_id or self.topic_ids.get(key, "")
 
     async def load_aside(
         self, group: str, epoch: str, topic: str, partition: int

@@ -18,6 +18,7 @@ class SilentObserver:
         self.stopped: dict[int, StopReason] = {}
         self.failures: list[tuple[str, str]] = []
         self.lags: dict[int, int] = {}
+        self.expired: list[tuple[int, int]] = []
 
     def batch_done(
         self,
@@ -57,6 +58,10 @@ class SilentObserver:
     def partition_stopped(self, group: str, partition: int, reason: StopReason) -> None:
         """Remember."""
         self.stopped[partition] = reason
+
+    def records_expired(self, group: str, partition: int, records: int) -> None:
+        """Remember each telling: (partition, how many)."""
+        self.expired.append((partition, records))
 
     def partition_revoked(self, group: str, partition: int) -> None:
         """Add up."""

@@ -20,7 +20,8 @@ from shared.observe.metrics import DEPENDENCY_UP, Meter
 from shared.web.body import Header, send_response
 
 Check = Callable[[], Awaitable[object]]
-"""Tells whether a dependency is well: it is not when the check returns False or raises."""
+"""Tells whether a dependency is well: it is not when the check returns False, or a text that says
+the kind of what is wrong, or raises."""
 
 CHECK_TIMEOUT_S = 2.0
 REMEMBER_S = 1.0
@@ -113,6 +114,8 @@ class Health:
             return f"no answer in {CHECK_TIMEOUT_S:g} s"
         except Exception as error:  # noqa: BLE001 - whatever it is, the dependency is not well
             return type(error).__name__
+        if isinstance(well, str):
+            return well
         return NOT_WELL if well is False else WELL
 
 
