@@ -9,6 +9,7 @@ partition is read by itself, an error is its own, and the good records before it
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any, Protocol, cast, runtime_checkable
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -25,6 +26,16 @@ from shared.kafka.topic_id import ask_topic_id
 
 MAX_RECORDS = 500
 """Records a call, where the caller names no number."""
+IDLE_AFTER_S = 2.0
+"""Without a record for so long, a consumer asks the log less often."""
+IDLE_FETCH_WAIT_MS = 500
+"""How long the log may hold a fetch of an idle consumer, and the longest wait of one call. Kafka
+answers as soon as there is a record; the embedded log only after this time."""
+GATHER_S = 0.025
+"""From one small delivery to the next: a few records at a time cost as many reads, writes and
+commits as a few hundred."""
+SMALL = 100
+"""Records of a delivery that is not worth a round trip of its own."""
 POSITION_ERRORS = (NoOffsetForPartitionError, OffsetOutOfRangeError)
 
 
@@ -52,6 +63,8 @@ class PartitionConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka shi
         super().__init__(*topics, **options)
         self._read_listener: ReadListener | None = None
         self._handed_out: dict[TopicPartition, int] = {}
+        self._busy_wait_ms: int = options.get("fetch_max_wait_ms", IDLE_FETCH_WAIT_MS)
+        self._read_at = self._gather_until = 0.0
         self._doubtful: set[TopicPartition] = set()
         """Partitions with something that can't be unpacked: read one record at a time."""
 
@@ -63,7 +76,11 @@ class PartitionConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka shi
     async def getmany(
         self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
     ) -> dict[TopicPartition, list[Any]]:
-        """As aiokafka's, partition by partition."""
+        """As aiokafka's, partition by partition; with a listener it paces itself.
+
+        It ends as soon as there is a record, and waits longer than `timeout_ms` where there is
+        none: FastStream sleeps between two calls that came to nothing.
+        """
         listener = self._read_listener
         if listener is None or partitions:
             found = await super().getmany(
@@ -77,10 +94,12 @@ class PartitionConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka shi
             await listener.before_read()
             with self._subscription.fetch_context():  # else it counts as not reading any more
                 at_most = max_records or MAX_RECORDS
+                await self._gather()
                 taken = await self._take(listener, at_most)
                 if not taken and timeout_ms:
-                    await self._until_fetched(timeout_ms / 1000)
+                    await self._until_fetched(IDLE_FETCH_WAIT_MS / 1000)
                     taken = await self._take(listener, at_most)
+                self._pace(sum(map(len, taken.values())))
         except KafkaError as error:
             listener.group_failed(error)
             raise
@@ -119,6 +138,19 @@ class PartitionConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka shi
                 held = ConsumerProtocol.ASSIGNMENT.decode(assignment).partitions()
                 everything = everything - {p.partition for p in held if p.topic == topic}
         return len(everything)
+
+    async def _gather(self) -> None:
+        """Let some more records come after a delivery of a few."""
+        await asyncio.sleep(max(0.0, self._gather_until - time.monotonic()))
+
+    def _pace(self, records: int) -> None:
+        now = time.monotonic()
+        if records:
+            self._read_at = now
+            self._gather_until = now + GATHER_S if records < SMALL else now
+        is_busy = now - self._read_at < IDLE_AFTER_S
+        wait_ms = self._busy_wait_ms if is_busy else max(self._busy_wait_ms, IDLE_FETCH_WAIT_MS)
+        self._fetcher._fetch_max_wait_ms = wait_ms  # noqa: SLF001 -- as below
 
     async def _take(self, listener: ReadListener, at_most: int) -> dict[TopicPartition, list[Any]]:
         taken: dict[TopicPartition, list[Any]] = {}

@@ -63,11 +63,13 @@ class Footing:
         partition.topic_id = topic_id
         if book is None:
             await self._books.open(partition.number, at, topic_id)
-            partition.books_from = partition.start = at
+            partition.books_from = partition.books_saved = partition.start = at
         else:
-            partition.books_from, partition.start = book.upto, book.start
+            if not partition.unsaved:
+                partition.books_from = partition.books_saved = book.upto
+            partition.start = book.start
             if topic_id and not named:
-                await self._books.count(partition, book.upto, topic_id=topic_id)
+                await self._books.save(partition, topic_id)
             await self._cross_gap(partition, done, begin)
         partition.readable = partition.end = end
         if 0 <= done < begin:

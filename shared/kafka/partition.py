@@ -16,6 +16,16 @@ from shared.kafka.ports import LogConsumer
 from shared.observe.observer import PauseReason, StopReason
 
 
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What became of some offsets that left no trace in a document."""
+
+    upto: int
+    """Everything before it is counted with this count or an earlier one."""
+    skipped: int = 0
+    without_record: int = 0
+
+
 @dataclass(slots=True)
 class Partition:
     """One assignment of a partition; a new assignment gets a new one. Each has its own clock."""
@@ -27,7 +37,13 @@ class Partition:
     ready: asyncio.Task[None] | None = None
     """Reads the books and announces what a crash left, before the first record."""
     books_from: int = -1
-    """Skipped records and offsets without a record, here and above, are not in the books yet."""
+    """Skipped records and offsets without a record, here and above, are not counted yet."""
+    books_saved: int = -1
+    """The same of the store's book: what lies between is in `unsaved`."""
+    unsaved: list[Count] = field(default_factory=list)
+    """Counts that the store's book does not have yet; nothing beyond them is committed."""
+    is_disowned: bool = False
+    """Whether another process has counted in its book: what is in memory means nothing more."""
     start: int = 0
     """Where this group began to read."""
     aside: dict[int, str] | None = None
@@ -154,6 +170,9 @@ class PartitionsHeld(Protocol):
 
     def find_again(self, partition: Partition, place: TopicPartition) -> None:
         """Find anew where the group stands."""
+
+    async def begin_again(self, partition: Partition, place: TopicPartition) -> None:
+        """Read again from the group's offset, as after an assignment."""
 
     def wake(self) -> None:
         """Something may be committed."""

@@ -144,7 +144,6 @@ class Processor(Generic[S]):
         if batch.dead and not batch.documents:
             await before_write(set())
         await self._save_books(batch, partitions)
-        step(self._group, "booked")
         alive = batch.facts
         if batch.dead:
             alive = [f for f in alive if (f.partition, f.offset) not in batch.dead]

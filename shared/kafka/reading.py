@@ -72,11 +72,14 @@ class Reading:
             return
         now = time.monotonic()
         for partition in self._held.partitions.values():
+            place = TopicPartition(self._topic(), partition.number)
+            if partition.is_disowned:
+                await self._held.begin_again(partition, place)
+                return  # partitions have changed; the others come with the next look
             if partition.paused or partition.stopped or not partition.is_ready:
                 continue
             if now < partition.pass_again_at:
                 continue
-            place = TopicPartition(self._topic(), partition.number)
             position, handed_out = consumer.where(place)
             if position is None or position <= partition.seen:
                 continue
