@@ -1,9 +1,9 @@
 """Do the books balance? Read from durable numbers alone: the log's offsets and the stores' counts.
 
-For each group and partition: applied + duplicates (kept in the guarded documents) + skipped (kept
-in the service's ``books``) + distinct origins in the dead-letter topic = end - start offset. It
-reads the stored fields itself and imports none of the services' code, so that it can't share
-their mistakes.
+For each group and partition: applied + duplicates (kept in the guarded documents) + skipped and
+offsets without a record (kept in the service's ``books``) + distinct origins in the dead-letter
+topic = end - start offset. It reads the stored fields itself and imports none of the services'
+code, so that it can't share their mistakes.
 """
 
 from __future__ import annotations
@@ -39,12 +39,13 @@ class Account:
     duplicates: int
     skipped: int
     dead_lettered: int
+    without_record: int = 0
 
     @property
     def missing(self) -> int:
         """Records in the log that no book knows; negative when some were counted twice."""
-        counted = self.applied + self.duplicates + self.skipped + self.dead_lettered
-        return self.end - self.start - counted
+        counted = self.applied + self.duplicates + self.skipped + self.without_record
+        return self.end - self.start - counted - self.dead_lettered
 
     @property
     def is_balanced(self) -> bool:
@@ -92,6 +93,7 @@ def audit(
                         applied=applied[origin],
                         duplicates=duplicates[origin],
                         skipped=book["skipped"],
+                        without_record=book.get("without_record", 0),
                         dead_lettered=dead[service, *origin],
                     )
                 )
@@ -151,7 +153,7 @@ def _headers(consumer: Consumer, topic: str) -> Iterator[dict[str, str]]:
                 raise TimeoutError(f"{topic} could not be read to its end")
             offset = (message.offset() or 0) + 1
             headers: Any = message.headers() or []
-            yield {name: raw.decode(errors="replace") for name, raw in headers}
+            yield {name: (raw or b"").decode(errors="replace") for name, raw in headers}
         # A partition that is left assigned is fetched on: every other request waits 0.5 s for that.
         consumer.unassign()
 

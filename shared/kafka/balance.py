@@ -1,7 +1,7 @@
 """Do the books balance? Adds up, from durable numbers, what became of every record of a group.
 
-After a drain: applied + duplicates (kept in the documents) + skipped (kept per partition) +
-distinct origins in the dead-letter topic = end offset - start offset.
+After a drain: applied + duplicates (kept in the documents) + skipped and offsets without a record
+(both kept for each partition) + distinct origins in the dead-letter topic = end - start offset.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ class Balance:
     applied: int
     duplicates: int
     skipped: int
+    without_record: int
+    """Offsets that hold no record for a reader; see `PartitionBooks`."""
     dead_lettered: int
     records: int
     """End offsets minus where the group began."""
@@ -39,8 +41,8 @@ class Balance:
     @property
     def balanced(self) -> bool:
         """Whether every record is accounted for, once."""
-        found = self.applied + self.duplicates + self.skipped + self.dead_lettered
-        return found == self.records
+        found = self.applied + self.duplicates + self.skipped + self.without_record
+        return found + self.dead_lettered == self.records
 
 
 async def balance(
@@ -69,11 +71,12 @@ async def balance(
     group = f"{service}.{topic}"
     applied, duplicates, waiting = await _documents(database, collection, loop, epoch, topic)
     starts: dict[int, int] = {}
-    skipped = 0
+    skipped = without = 0
     with transient("adding up the books"):
         async for book in database["books"].find({"group": group, "epoch": epoch, "topic": topic}):
             starts[book["partition"]] = book["start"]
             skipped += book["skipped"]
+            without += book.get("without_record", 0)  # books of an older version have none
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False)
     await consumer.start()
     try:
@@ -85,7 +88,7 @@ async def balance(
         )
     finally:
         await consumer.stop()
-    return Balance(group, applied, duplicates, skipped, len(dead), records, waiting)
+    return Balance(group, applied, duplicates, skipped, without, len(dead), records, waiting)
 
 
 async def _documents(

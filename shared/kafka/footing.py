@@ -76,8 +76,8 @@ class Footing:
             partition.pass_over(at)
         else:  # otherwise a partition that is done would look behind until its next record
             partition.seen = at
-        position, _ = consumer.where(place)
-        if position is None or position < at:  # no position is ever guessed: see `subscribe`
+        position, handed_out = consumer.where(place)
+        if position != at and handed_out <= at:  # no position is ever guessed: see `subscribe`
             consumer.seek(place, at)
 
     async def _cross_gap(self, partition: Partition, done: int, begin: int) -> None:

@@ -18,6 +18,7 @@ class SilentObserver:
         self.stopped: dict[int, StopReason] = {}
         self.failures: list[tuple[str, str]] = []
         self.lags: dict[int, int] = {}
+        self.lag_ages: dict[int, float] = {}
         self.expired: list[tuple[int, int]] = []
 
     def batch_done(
@@ -74,6 +75,7 @@ class SilentObserver:
     def lag(self, group: str, partition: int, records: int, seconds: float) -> None:
         """Remember the newest."""
         self.lags[partition] = records
+        self.lag_ages[partition] = seconds
 
     def failure(self, group: str, step: str, error: BaseException) -> None:
         """Remember the kind; the text stays out."""

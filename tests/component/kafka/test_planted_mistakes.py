@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
 
+from shared.kafka import group_books, processing
 from shared.kafka.announcer import Announcer
-from shared.kafka.assignment import Assignment
 from shared.kafka.bookkeeping import Bookkeeping, Entry, Mark, Ring
 from shared.kafka.fold import Held
+from shared.kafka.footing import Footing
 from shared.kafka.limits import DeadLetterLimit
 from shared.kafka.partition import Partition
 from shared.kafka.processing import Batch, Processor
+from shared.kafka.runner import Runner
 from shared.kafka.writer import DocumentWriter
+from shared.testing.memory_log import MemoryConsumer
+from tests.component.kafka import test_offsets_without_a_record as gaps
 from tests.component.kafka import test_partition_commits as commits
+from tests.component.kafka import test_partitions_have_their_own_clock as clocks
 from tests.component.kafka import test_runner_in_memory as suite
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -141,18 +148,43 @@ def skips_are_counted_at_every_delivery(patch: pytest.MonkeyPatch) -> None:
     async def again(self: Processor[Any], batch: Batch, partitions: dict[int, Partition]) -> None:
         await save(self, batch, partitions)
         for number in batch.skipped:
-            places = (self._group, self._epoch, self._topic, number)
-            upto, _ = await self._books.load(*places)
-            await self._books.save(*places, start=0, read=upto, upto=upto, skipped=1)
+            partition = partitions[number]
+            await self._books.count(partition, partition.books_from, skipped=1)
 
     patch.setattr(Processor, "_save_books", again)
 
 
 def a_log_that_was_wiped_goes_unnoticed(patch: pytest.MonkeyPatch) -> None:
-    async def trusting(_self: Assignment, partition: Partition, _place: Any) -> None:
+    async def trusting(_self: Footing, partition: Partition, _place: Any) -> None:
         partition.books_from = partition.seen = 0
 
-    patch.setattr(Assignment, "_look_back", trusting)
+    patch.setattr(Footing, "find", trusting)
+
+
+def offsets_without_a_record_are_not_counted(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(group_books, "offsets_without_record", lambda _records, _first: 0)
+
+
+def a_position_is_taken_for_done_while_records_are_out(patch: pytest.MonkeyPatch) -> None:
+    def where(self: MemoryConsumer, place: Any) -> tuple[int | None, int]:
+        return self.positions[place.partition], 0
+
+    patch.setattr(MemoryConsumer, "where", where)
+
+
+def a_late_record_is_taken_for_a_failure(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(processing, "outcome_of", lambda _error: "failed")
+
+
+def one_clock_for_all_partitions(patch: pytest.MonkeyPatch) -> None:
+    def progress(self: Runner[Any], *arguments: Any) -> None:
+        finish(self, *arguments)
+        for partition in self.assignment.partitions.values():
+            partition.moved_at = time.monotonic()
+            partition.behind_since = None
+
+    finish = Runner._finish
+    patch.setattr(Runner, "_finish", progress)
 
 
 PLANTED: Mapping[Plant, Caught] = {
@@ -191,6 +223,18 @@ PLANTED: Mapping[Plant, Caught] = {
     ),
     a_log_that_was_wiped_goes_unnoticed: (
         suite.test_a_log_that_went_backwards_under_the_same_epoch_stops_the_partition
+    ),
+    offsets_without_a_record_are_not_counted: (
+        partial(gaps.test_markers_and_gaps_between_records_are_counted_and_the_books_balance, 5_000)
+    ),
+    a_position_is_taken_for_done_while_records_are_out: (
+        gaps.test_records_whose_delivery_came_to_nothing_are_delivered_again_and_not_passed_over
+    ),
+    a_late_record_is_taken_for_a_failure: (
+        suite.test_a_history_that_comes_newest_first_stops_nobody
+    ),
+    one_clock_for_all_partitions: (
+        clocks.test_a_partition_that_gets_nothing_is_silent_though_another_one_moves
     ),
 }
 

@@ -234,35 +234,6 @@ async def test_what_time_decided_before_a_crash_is_announced_on_assignment_too(
     await bench.runner.stop()
 
 
-async def test_silence_is_noticed_only_while_the_log_has_records_for_us() -> None:
-    bench = Bench()
-    bench.clicks(3)
-    await bench.assign()
-    await until(lambda: bench.runner.assignment.partitions[0].end == 3)
-    bench.runner.assignment._moved_at -= 100
-    bench.runner.assignment._tried_at -= 100
-    assert bench.runner.stuck_s() > 90
-    await bench.deliver()
-    bench.runner.assignment._moved_at -= 100
-    assert bench.runner.stuck_s() == 0
-    await bench.runner.stop()
-
-
-async def test_who_waits_for_the_store_is_not_silent_however_long_it_is_away() -> None:
-    bench = Bench()
-    bench.clicks(3)
-    await bench.assign()
-    await until(lambda: bench.runner.assignment.partitions[0].end == 3)
-    bench.store.failures = [TransientError("away")] * 1_000
-    for _ in range(2):
-        bench.runner.assignment._moved_at -= 100
-        bench.runner.assignment._tried_at -= 100
-        await bench.deliver()
-        await until(lambda: not bench.consumer.paused)
-        assert bench.runner.stuck_s() < 50
-    await bench.runner.stop(0)
-
-
 async def test_a_change_by_time_is_written_and_announced_like_a_records() -> None:
     bench = Bench()
     bench.clicks(3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from shared.events.envelope import from_headers
 from shared.kafka.bookkeeping import RING_SIZE
 from shared.kafka.ports import OutgoingRecord
 from shared.kafka.runner import Runner
-from shared.store.ports import GuardedWrite
+from shared.store.ports import GuardedWrite, PartitionBook
 from shared.testing.memory_log import MemoryConsumer, MemoryPublisher, drive, record_of
 from shared.testing.memory_store import MemoryGuardedStore, MemoryPartitionBooks
 from shared.testing.silent_observer import SilentObserver
@@ -58,16 +59,17 @@ class Bench:
             self.consumer.positions[number] = committed.get(number, 0)
         self.runner = self.make()
 
+    def places(self) -> set[TopicPartition]:
+        return {TopicPartition(TOPIC, number) for number in self.consumer.records}
+
     async def assign(self) -> None:
         self.runner.assignment.consumer = lambda: self.consumer
         await self.runner.start()
-        await self.runner.assignment.on_partitions_assigned(
-            {TopicPartition(TOPIC, n) for n in self.consumer.records}
-        )
+        await self.runner.assignment.on_partitions_assigned(self.places())
 
     async def reassign(self) -> None:
         """The same partitions again, from the committed offsets, as after a rebalance."""
-        places = {TopicPartition(TOPIC, n) for n in self.consumer.records}
+        places = self.places()
         await self.runner.assignment.on_partitions_revoked(places)
         committed = self.consumer.committed_offsets
         self.consumer.paused.clear()
@@ -76,6 +78,7 @@ class Bench:
         await self.runner.assignment.on_partitions_assigned(places)
 
     async def deliver(self, at_most: int = 5_000) -> None:
+        await self.runner.assignment.before_read()
         await self.runner.handle(self.consumer.poll(at_most), self.consumer)
 
     async def run(self, batch: int = 5_000) -> None:
@@ -95,10 +98,11 @@ class Bench:
                 if mark["e"] == self.epoch:
                     applied += mark["n"]
                     duplicates += mark["d"]
-        skipped = sum(book["skipped"] for book in self.books.books.values())
+        books = self.books.books.values()
+        skipped = sum(book["skipped"] + book["without_record"] for book in books)
         origins = {_origin(record) for record in self.publisher.of(DLQ)}
-        end = sum(len(log) for log in self.consumer.records.values())
-        return applied + duplicates + skipped + len(origins) == end
+        read = sum(self.consumer.ends.values()) - sum(book["start"] for book in books)
+        return applied + duplicates + skipped + len(origins) == read
 
 
 def _origin(record: OutgoingRecord) -> tuple[bytes, bytes]:
@@ -306,6 +310,31 @@ async def test_more_than_five_percent_of_the_last_thousand_stops_the_partition()
     assert len(bench.publisher.of(DLQ)) == 50
 
 
+async def test_a_history_that_comes_newest_first_stops_nobody() -> None:
+    bench = Bench()
+    for n in range(600):
+        bench.consumer.append(record_of(click("reseller", at=1_700_000_000_000 - n), f"h{n}"))
+    bench.clicks(100, fan="other")
+    await bench.run()
+    assert bench.observer.stopped == {}
+    assert bench.state("other")["clicks"] == 100
+    reasons = Counter(dict(record.headers)["dlq_reason"] for record in bench.publisher.of(DLQ))
+    assert reasons == {b"too_old_to_tell": 600 - RING_SIZE - 1}
+    assert bench.balanced()
+
+
+async def test_late_records_do_not_hide_a_row_of_failures() -> None:
+    bench = Bench()
+    bench.clicks(RING_SIZE + 1, fan="late")
+    for n in range(30):
+        bench.consumer.append(record_of(click("late", at=1_600_000_000_000 - n), f"l{n}"))
+        bench.consumer.append(record_of(click("p", key=POISON), f"p{n}"))
+    await bench.run()
+    assert bench.observer.stopped == {0: "too_many_dead_letters"}
+    reasons = Counter(dict(record.headers)["dlq_reason"] for record in bench.publisher.of(DLQ))
+    assert reasons[b"handler_raised"] == 20
+
+
 async def test_one_percent_poison_does_not_stop_the_partition() -> None:
     bench = Bench()
     for n in range(3_000):
@@ -494,7 +523,7 @@ async def test_a_partition_that_is_done_does_not_look_behind_after_a_restart() -
     assert partition.ready is not None
     await partition.ready
     assert (partition.seen, partition.end) == (10, 10)
-    await bench.runner.assignment._look()
+    await bench.runner.assignment.lookout.look()
     assert bench.observer.lags[0] == 0
     await bench.runner.stop()
 
@@ -538,7 +567,7 @@ async def test_records_of_a_former_assignment_are_not_taken_for_the_next_one(
     bench.consumer.append(record_of(click("b"), "b-0"), 1)
     load, gate = bench.books.load, asyncio.Event()
 
-    async def slow(group: str, epoch: str, topic: str, partition: int) -> tuple[int, int]:
+    async def slow(group: str, epoch: str, topic: str, partition: int) -> PartitionBook | None:
         if partition == 1:
             await gate.wait()
         return await load(group, epoch, topic, partition)

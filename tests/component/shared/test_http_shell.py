@@ -311,23 +311,27 @@ async def test_readiness_names_what_is_missing_and_recovers(
         if broken:
             await asyncio.Event().wait()
 
-    async def partitions() -> bool:
+    async def lease() -> bool:
         return not broken
+
+    async def partitions() -> bool | str:
+        return "corrupt_batch" if broken else True
 
     async def well() -> None: ...
 
-    checks = {"store": store, "log": log, "model": well, "partitions": partitions}
+    checks = {"store": store, "log": log, "model": well, "lease": lease, "partitions": partitions}
     service = service_with(readiness=checks)
     async with client_of(service) as client:
         answer = await client.get("/readyz")
         assert answer.status_code == 503
         told = answer.json()
-        assert told["missing"] == ["log", "partitions", "store"]
+        assert told["missing"] == ["lease", "log", "partitions", "store"]
         assert told["dependencies"] == {
             "store": "ConnectionRefusedError",
             "log": "no answer in 0.05 s",
             "model": "ok",
-            "partitions": "not well",
+            "lease": "not well",
+            "partitions": "corrupt_batch",
         }
         assert CANARY not in answer.text
         up = service.meter.registry.get_sample_value

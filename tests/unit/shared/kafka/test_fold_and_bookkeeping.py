@@ -10,7 +10,13 @@ from shared.kafka import bookkeeping
 from shared.kafka.bookkeeping import RING_SIZE, Bookkeeping, Ring
 from shared.kafka.fold import Held, fold
 from shared.kafka.handler import Fact
-from shared.kafka.limits import MAX_IN_A_ROW, MAX_IN_WINDOW, WINDOW_RECORDS, DeadLetterLimit
+from shared.kafka.limits import (
+    MAX_IN_A_ROW,
+    MAX_IN_WINDOW,
+    WINDOW_RECORDS,
+    DeadLetterLimit,
+    Outcome,
+)
 from tests.support.counting_handler import Clicks, CountingHandler, click
 
 HANDLER = CountingHandler()
@@ -92,12 +98,17 @@ def test_one_wrong_clock_does_not_make_what_follows_look_late() -> None:
         ring.add(f"e{number}", BEGAN + number)
 
 
-@given(st.lists(st.booleans(), max_size=2 * WINDOW_RECORDS), st.integers(1, 500))
-def test_the_limit_judges_alike_however_the_outcomes_are_split(dead: list[bool], size: int) -> None:
+OUTCOMES: tuple[Outcome, ...] = ("done", "done", "failed", "late")
+
+
+@given(st.lists(st.sampled_from(OUTCOMES), max_size=2 * WINDOW_RECORDS), st.integers(1, 500))
+def test_the_limit_judges_alike_however_the_outcomes_are_split(
+    outcomes: list[Outcome], size: int
+) -> None:
     def stops_at(batch: int) -> int | None:
         limit = DeadLetterLimit()
-        for first in range(0, len(dead), batch):
-            some = dead[first : first + batch]
+        for first in range(0, len(outcomes), batch):
+            some = outcomes[first : first + batch]
             index = limit.one_too_many(some)
             if index is not None:
                 return first + index
@@ -105,11 +116,23 @@ def test_the_limit_judges_alike_however_the_outcomes_are_split(dead: list[bool],
         return None
 
     def by_hand() -> int | None:
-        for n in range(len(dead)):
-            row = dead[max(0, n - MAX_IN_A_ROW) : n + 1]
-            window = dead[max(0, n - WINDOW_RECORDS + 1) : n + 1]
-            if dead[n] and (sum(row) > MAX_IN_A_ROW or sum(window) > MAX_IN_WINDOW):
+        judged = [
+            (n, outcome == "failed") for n, outcome in enumerate(outcomes) if outcome != "late"
+        ]
+        dead = [failed for _, failed in judged]
+        for at, (n, failed) in enumerate(judged):
+            row = dead[max(0, at - MAX_IN_A_ROW) : at + 1]
+            window = dead[max(0, at - WINDOW_RECORDS + 1) : at + 1]
+            if failed and (sum(row) > MAX_IN_A_ROW or sum(window) > MAX_IN_WINDOW):
                 return n
         return None
 
     assert stops_at(size) == stops_at(1) == by_hand()
+
+
+def test_a_thousand_late_records_are_no_row_of_failures() -> None:
+    limit = DeadLetterLimit()
+    assert limit.one_too_many(["late"] * 1_000) is None
+    limit.remember(["late"] * 1_000)
+    assert limit.one_too_many(["failed"] * MAX_IN_A_ROW) is None
+    assert limit.one_too_many(["failed"] * (MAX_IN_A_ROW + 1)) == MAX_IN_A_ROW

@@ -46,7 +46,8 @@ def test_a_runner_is_subscribed_so_that_nothing_is_committed_without_it() -> Non
     assert broker.topic == "p.fan-events.v1"
     assert told.group_id == "p.test.fan-events.v1"
     assert told.ack_policy is AckPolicy.MANUAL
-    assert told.auto_offset_reset == "earliest"
+    assert told.auto_offset_reset == "none"  # no position is guessed: what is lost is told
+    assert told.isolation_level == "read_committed"
     assert told.batch
     assert told.max_records == 5_000
     assert told.listener is runner.assignment
