@@ -56,7 +56,7 @@ class GroupBooks:
         Raises:
             TransientError: see `save`.
         """
-        self._note(partition, Count(upto, without_record=without_record))
+        self.note(partition, Count(upto, without_record=without_record))
         await self.save(partition, topic_id)
 
     async def save(self, partition: Partition, topic_id: str = "") -> None:
@@ -93,7 +93,8 @@ class GroupBooks:
                 return
             _saved(partition, upto)
 
-    def _note(self, partition: Partition, count: Count) -> None:
+    def note(self, partition: Partition, count: Count) -> None:
+        """Count in memory; `save` writes it down."""
         partition.unsaved.append(count)
         partition.books_from = count.upto
 
@@ -113,7 +114,7 @@ class GroupBooks:
         without = offsets_without_record(records, partition.next_offset)
         if skipped or without:
             upto = max(partition.books_from, records[-1].offset + 1)
-            self._note(partition, Count(upto, len(skipped), without))
+            self.note(partition, Count(upto, len(skipped), without))
         if len(partition.unsaved) > MOST_UNSAVED:
             await self.save(partition)
 
