@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from services.sentiment.domain.tone.characters import SIMPLIFIED, TRADITIONAL
+from shared.characters import SIMPLIFIED, TRADITIONAL
 from services.sentiment.domain.tone.emoticons import PICTURE_FOLDS, PICTURE_OF_WORD
 
 MAX_CHARACTERS: Final = 2_000  # of a raw text that are looked at: its first 1,500 and last 500
