@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -84,7 +85,7 @@ def test_no_run_of_combining_marks_is_longer_than_the_bound_however_it_is_writte
 
 
 def test_marks_are_cut_before_they_are_sorted(monkeypatch: pytest.MonkeyPatch) -> None:
-    def normalize(form: str, text: str) -> str:
+    def normalize(form: Literal["NFKC"], text: str) -> str:
         runs = "".join("m" if unicodedata.combining(c) else " " for c in text).split()
         assert max(map(len, runs), default=0) <= 2 * MAX_MARKS
         return unicodedata.normalize(form, text)
