@@ -74,7 +74,7 @@ class DocumentWriter(Generic[S]):
         self._cached_documents = cached_documents
         self._announcer = Announcer(publisher, group, observer)
         self._known: dict[str, Entry] = {}
-        self._untidy: set[str] = set()
+        self._untidy: dict[str, Held[S]] = {}
         self._lock = asyncio.Lock()
         self._tidying: asyncio.Task[None] | None = None
 
@@ -248,16 +248,15 @@ class DocumentWriter(Generic[S]):
         for write in writes:
             if write.id not in lost:
                 changed[write.id].version += 1
-                self._untidy.discard(write.id)
+                self._untidy.pop(write.id, None)
                 for entry in gone.get(write.id, ()):
                     self._known.pop(entry.id, None)
         # The oversized come back as lost: the caller's decision sets their facts aside.
         return lost | oversized
 
     def _keep(self, done: Mapping[str, Held[S]]) -> None:
-        if not self._cached_documents:
-            return
-        self._cache.update((i, document) for i, document in done.items() if document.version)
+        if self._cached_documents:
+            self._cache.update((i, document) for i, document in done.items() if document.version)
         while len(self._cache) > self._cached_documents:
             self._cache.popitem(last=False)
 
@@ -267,7 +266,7 @@ class DocumentWriter(Generic[S]):
         for document_id, document in done.items():
             if not document.book.outbox:
                 continue
-            self._untidy.add(document_id)
+            self._untidy[document_id] = document
             for entry in document.book.outbox:
                 if entry.progress == "waiting":
                     entry.progress = "sent"
@@ -288,11 +287,12 @@ class DocumentWriter(Generic[S]):
         ids = list(self._untidy)[:CLEAN_AT_ONCE]
         if not ids:
             return
+        given = {} if self._cached_documents else {i: Versioned.of(self._untidy[i]) for i in ids}
         async with self._lock:
-            done = await self._transact(ids, _has_acknowledged)
+            done = await self._transact(ids, _has_acknowledged, given=given)
         for document_id, held in done.items():
             if not held.book.outbox:
-                self._untidy.discard(document_id)
+                self._untidy.pop(document_id, None)
         self.announce(done)
 
 

@@ -19,7 +19,7 @@ from shared.settings import ServiceSettings
 from shared.web.health import Phase
 from shared.web.service import Service
 from tests.component.notifier.test_pushes_are_held_or_dropped import NIGHT, QUIET, follow, write
-from tests.support.notifier_fakes import MemoryWaveQueries
+from tests.support.notifier_fakes import MemoryFanQueries, MemoryWaveQueries
 from tests.support.notifier_world import ACCOUNT, World
 
 PLANNER, VIEWER = "planner-token-of-this-test", "viewer-token-of-this-test"
@@ -33,7 +33,10 @@ def api_of(world: World, *, token: str = PLANNER) -> httpx.AsyncClient:
     api = StaffApi(
         campaigns=world.books.campaigns,
         facts=world.write(records.FactDocuments()),
+        campaigns_now=world.books.campaigns_now,
+        fans_now=world.books.fans_now,
         campaign_queries=world.campaign_queries,
+        fan_queries=MemoryFanQueries(world.stores[records.FANS]),
         push_queries=world.queries,
         wave_queries=MemoryWaveQueries(world.stores[records.WAVES]),
         channels={
