@@ -46,6 +46,8 @@ SENT_FROM: Final = 100
 CALLS_AT_ONCE: Final = 64
 TOGETHER_S: Final = 0.5
 """Calls of so long a time are made together, after one last look."""
+LONGEST_REST_S: Final = 5.0
+"""A slow pace is kept in steps of so long, so that the account's lease and other channels go on."""
 START_WITHIN_MS: Final = 4_000
 """A call starts within so long after its debit, or not at all: windows close, leases end."""
 NOT_CALLED: Final = "not_called_in_time"
@@ -80,6 +82,8 @@ class SingleSender:
         self._new_attempt = new_attempt
         self._batch = max(1, min(CALLS_AT_ONCE, int(rate * 2)))
         self._together = max(1, int(rate * together_s))
+        self._free_at = 0
+        """When the next batch may be called, by our monotonic clock: a batch keeps the pace."""
         self._some_go = True
         """Whether any row of the last step could go."""
         self._rows: dict[str, Versioned[Push]] = {}
@@ -161,6 +165,11 @@ class SingleSender:
 
     async def _send(self, going: Sequence[Push], contexts: Mapping[str, Context]) -> None:
         desk = self._desk
+        wait_s = (self._free_at - desk.time.read().mono) / 1000
+        if wait_s > 0:
+            await self._rest(min(wait_s, LONGEST_REST_S))
+            if wait_s > LONGEST_REST_S:
+                return
         started, moment = desk.time.read().mono, desk.time.moment()
         contexts = {name: replace(one, moment=moment) for name, one in contexts.items()}
         verdicts, fans = await desk.debit(going, contexts, self._fans)
@@ -172,6 +181,7 @@ class SingleSender:
         ours = await desk.commit(rows, moment.now, attempt, self._rows)
         self._committed = {row.id: row for row in ours}
         desk.observer.step("committed")
+        self._free_at = desk.time.read().mono + round(len(ours) / self._rate * 1000)
         await asyncio.gather(
             *(
                 self._call_some(ours[first : first + self._together], first / self._rate, started)

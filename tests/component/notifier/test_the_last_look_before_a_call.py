@@ -192,8 +192,8 @@ async def test_what_was_decided_between_commitment_and_first_call_is_obeyed() ->
     desk = world.single_sender._desk
     commit = desk.commit
 
-    async def pause_meanwhile(*args: Any) -> Any:
-        committed = await commit(*args)
+    async def pause_meanwhile(*args: Any, **more: Any) -> Any:
+        committed = await commit(*args, **more)
         await world.deliver(world.incidents, incident(IncidentOpened, world, 1, pause=True))
         return committed
 
@@ -212,8 +212,8 @@ async def test_a_wave_is_looked_at_again_right_before_it_becomes_real(what: str)
     desk = world.mass_sender._desk
     commit = desk.commit
 
-    async def decide_meanwhile(*args: Any) -> Any:
-        committed = await commit(*args)
+    async def decide_meanwhile(*args: Any, **more: Any) -> Any:
+        committed = await commit(*args, **more)
         match what:
             case "cancel":
                 async with api_of(world) as api:
@@ -242,8 +242,8 @@ async def test_a_repeated_wave_is_not_called_when_a_pause_came_while_its_fans_we
     waves = world.mass_sender._waves
     who = waves._who_still_may
 
-    async def pause_meanwhile(*args: Any) -> Any:
-        found = await who(*args)
+    async def pause_meanwhile(*args: Any, **more: Any) -> Any:
+        found = await who(*args, **more)
         await world.deliver(world.incidents, incident(IncidentOpened, world, 1, pause=True))
         return found
 

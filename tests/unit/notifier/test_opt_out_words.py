@@ -12,8 +12,10 @@ from shared.text import fold
     "text",
     [
         "我要退订", "我要退訂", "不要再发了", "不要再發了！", "取消订阅", "T", "ｔ", "TD", "td。",
-        "回T", "cancel", "END", "Quit", "stop", "STOP ALL", "stopall", "opt out", "opt-out", "Opt Out!",
-        "unsubscribe", "please unsubscribe me", "Don't message me", "don’t message me", "退\u200b订",
+        "回T",
+        "cancel", "END", "Quit", "stop", "STOP ALL", "stopall", "opt out", "opt-out", "Opt Out!",
+        "unsubscribe", "please unsubscribe me", "Don't message me", "don’t message me",
+        "退\u200b订",
         "退 订", "退订🙏", "别再给我发消息了", "請勿打擾", "拒收", "R", "revoke",
     ],
 )  # fmt: skip
@@ -25,7 +27,8 @@ def test_a_usual_way_to_opt_out_counts(text: str) -> None:
     "text",
     [
         "我想退订这个月的套餐怎么办", "T恤有货吗", "TD-LTE", "红包abc", "退订红包", "不退订",
-        "不要退订", "我不想退订", "the end", "end of story", "cancel my order", "取消订单", "stop by our shop",
+        "不要退订", "我不想退订", "the end", "end of story", "cancel my order", "取消订单",
+        "stop by our shop",
         "don't stop", "quit smoking", "tt", "rr", "", "。", "🙏", "退订" * 100, "停止营业了吗",
         "T" + "\u0301" * 5_000,
     ],
