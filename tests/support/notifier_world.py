@@ -304,7 +304,7 @@ class World:
     def read(self, documents: Any) -> DocumentReader[Any]:
         return DocumentReader(documents, self.stores[documents.collection])
 
-    def write(self, documents: Any) -> DocumentWriter[Any]:
+    def write(self, documents: Any, *, cached: int = 0) -> DocumentWriter[Any]:
         return DocumentWriter(
             documents,
             self.stores[documents.collection],
@@ -312,7 +312,7 @@ class World:
             source="/notifier",
             group="notifier.sender",
             observer=SilentObserver(),
-            cached_documents=0,
+            cached_documents=cached,
         )
 
     def _desk(self, rules: PushRules) -> Desk:
