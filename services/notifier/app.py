@@ -32,7 +32,8 @@ from services.notifier.metrics import GROUP, SendingMetrics
 from services.notifier.routes import StaffApi
 from services.notifier.senders import Senders, find_accounts, find_names
 from services.notifier.settings import NotifierSettings
-from shared.kafka.handler import Documents
+from shared.documents.reader import DocumentReader
+from shared.kafka.handler import Documents, Handler
 from shared.kafka.session import LogSession
 from shared.kafka.writer import DocumentWriter
 from shared.observe.metrics import Meter
@@ -92,6 +93,9 @@ def create_app(settings: NotifierSettings, *, http: httpx.AsyncClient | None = N
         )
     }
 
+    def read(documents: Documents[S]) -> DocumentReader[S]:
+        return DocumentReader(documents, stores[documents.collection])
+
     def write(documents: Documents[S]) -> DocumentWriter[S]:
         return DocumentWriter(
             documents,
@@ -109,6 +113,7 @@ def create_app(settings: NotifierSettings, *, http: httpx.AsyncClient | None = N
     observer = SendingMetrics(meter, session.observer, list(PUSH_CHANNELS))
     push_queries = MongoPushQueries(database)
     campaign_queries = MongoCampaignQueries(database)
+    fan_queries = MongoFanQueries(database)
     rows, waves = write(records.PushDocuments()), write(records.WaveDocuments())
     books = Books(
         rows=rows,
@@ -117,26 +122,24 @@ def create_app(settings: NotifierSettings, *, http: httpx.AsyncClient | None = N
         waves=waves,
         campaigns=write(records.CampaignDocuments()),
         queries=push_queries,
+        fans_now=read(records.LedgerDocuments()),
+        accounts_now=read(records.SendingDocuments()),
+        campaigns_now=read(records.CampaignDocuments()),
     )
     partition_books = MongoPartitionBooks(database)
-    facts = session.consume(
-        FanEventsHandler(rows, push_queries),
-        "fan-events.v1",
-        store=stores[records.FANS],
-        books=partition_books,
-    )
-    session.consume(
-        TagChangesHandler(rows, campaign_queries),
-        "tag-changes.v1",
-        store=stores[records.FANS],
-        books=partition_books,
-    )
-    session.consume(
-        IncidentsHandler(rows, push_queries),
-        "incidents.v1",
-        store=stores[records.ACCOUNTS],
-        books=partition_books,
-    )
+
+    def consume(handler: Handler[S], topic: str) -> None:
+        session.consume(
+            handler,
+            topic,
+            store=stores[handler.collection],
+            books=partition_books,
+            cached_documents=0,  # as above
+        )
+
+    consume(FanEventsHandler(rows, push_queries), "fan-events.v1")
+    consume(TagChangesHandler(rows, campaign_queries), "tag-changes.v1")
+    consume(IncidentsHandler(rows, push_queries), "incidents.v1")
     client = http or httpx.AsyncClient(timeout=settings.call_timeout_s)
     senders = Senders(
         settings, books, client, leases=leases, holder=holder, clock=clock, observer=observer
@@ -145,7 +148,7 @@ def create_app(settings: NotifierSettings, *, http: httpx.AsyncClient | None = N
         books.campaigns,
         rows,
         campaign_queries,
-        MongoFanQueries(database),
+        fan_queries,
         leases=leases,
         holder=holder,
         clock=clock,
@@ -155,8 +158,11 @@ def create_app(settings: NotifierSettings, *, http: httpx.AsyncClient | None = N
     relay = Relay((rows, waves), observer, rest=asyncio.sleep)
     api = StaffApi(
         campaigns=books.campaigns,
-        facts=facts.writer,
+        facts=write(records.FactDocuments()),
+        campaigns_now=books.campaigns_now,
+        fans_now=books.fans_now,
         campaign_queries=campaign_queries,
+        fan_queries=fan_queries,
         push_queries=push_queries,
         wave_queries=MongoWaveQueries(database),
         channels={

@@ -12,6 +12,7 @@ from services.notifier.domain.platform_clock import Reading
 from services.notifier.domain.pushes import Push, PushState
 from services.notifier.domain.reactions import CallOutcome
 from services.notifier.domain.wave_record import WaveRecord
+from shared.documents.reader import Versioned
 from shared.kafka.handler import Change
 
 S = TypeVar("S")
@@ -29,8 +30,19 @@ class Writer(Protocol[S]):
         decide: Callable[[str, S], Change[S] | None],
         *,
         announced: bool = True,
+        read: dict[str, Versioned[S]] | None = None,
     ) -> dict[str, S]:
         """Change documents; see `DocumentWriter.change`."""
+
+
+class Reader(Protocol[S]):
+    """Reads documents as they are now (`shared.documents.reader.DocumentReader`)."""
+
+    async def read(self, ids: Iterable[str]) -> dict[str, Versioned[S]]:
+        """Read documents; see `DocumentReader.read`."""
+
+    async def read_one(self, document_id: str) -> S:
+        """Read one document's state; see `DocumentReader.read_one`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +59,13 @@ class Count:
 class PushQueries(Protocol):
     """Finds rows. All methods raise `TransientError` while the store can't be reached."""
 
-    async def due(self, account: str, channel: str, now: int, limit: int) -> list[Push]:
-        """Undecided rows whose time to be looked at has come, the longest waiting first."""
+    async def due(self, account: str, channel: str, now: int, limit: int) -> list[Versioned[Push]]:
+        """Undecided rows whose time to be looked at has come, by their deadlines."""
+
+    async def unqueued(
+        self, account: str, channel: str, now: int, limit: int
+    ) -> list[Versioned[Push]]:
+        """Undecided rows whose time has come and that an older version gave no deadline."""
 
     async def calling(self, account: str, channel: str, called_before: int) -> list[Push]:
         """Rows committed to a call before a time, outcome not noted."""
@@ -56,11 +73,11 @@ class PushQueries(Protocol):
     async def of_attempt(self, attempt: str) -> list[Push]:
         """Rows in `calling` that a mass send names."""
 
-    async def waiting_for_fans(self, fans: Sequence[str]) -> list[str]:
-        """Ids of held rows that an act of one of these fans may free."""
+    async def waiting_for_fans(self, fans: Sequence[str]) -> list[Versioned[Push]]:
+        """Held rows that an act of one of these fans may free."""
 
-    async def held_for(self, account: str, reason: str) -> list[str]:
-        """Ids of some rows held for a reason and not yet to be looked at."""
+    async def held_for(self, account: str, reason: str) -> list[Versioned[Push]]:
+        """Some rows held for a reason and not yet to be looked at."""
 
     async def counts(self, campaign: str) -> list[Count]:
         """A campaign's rows by state and reason."""

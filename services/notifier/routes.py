@@ -6,27 +6,28 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.notifier.answers import show_campaign, show_count, show_push, show_wave
 from services.notifier.domain.campaign_request import (
     CampaignRequest,
     ChannelRules,
+    digest_of,
     make_campaign,
 )
 from services.notifier.domain.campaigns import Campaign
-from services.notifier.domain.fan import Fan, JobCounts, prefer
-from services.notifier.domain.pushes import Push
-from services.notifier.domain.wave_record import WaveRecord
+from services.notifier.domain.fan import Fan, prefer
+from services.notifier.domain.keywords import HOW_WORDS_COUNT, OPT_IN_WORDS, OPT_OUT_WORDS
 from services.notifier.ports import (
     CampaignQueries,
     Clock,
-    Count,
+    FanQueries,
     PushQueries,
+    Reader,
     WaveQueries,
     Writer,
 )
@@ -57,11 +58,17 @@ class _FanKey(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class StaffApi:
-    """Answers staff. `facts` is the events loop's own writer, since it owns preferences."""
+    """Answers staff from what is in the store now, never from a copy in this process.
+
+    `facts` writes what the events loop owns, since preferences are among it.
+    """
 
     campaigns: Writer[Campaign]
     facts: Writer[Fan]
+    campaigns_now: Reader[Campaign]
+    fans_now: Reader[Fan]
     campaign_queries: CampaignQueries
+    fan_queries: FanQueries
     push_queries: PushQueries
     wave_queries: WaveQueries
     channels: Mapping[str, ChannelRules]
@@ -77,6 +84,7 @@ class StaffApi:
             _route("/v1/campaigns", self.list, readers, "GET"),
             _route("/v1/campaigns/{id}", self.show, readers, "GET"),
             _route("/v1/campaigns/{id}/cancel", self.cancel, ("campaigns",), "POST"),
+            _route("/v1/opt-out-words", self.opt_out_words, readers, "GET"),
             _route(f"{fan}/pushes", self.fan_pushes, readers, "GET"),
             _route(
                 f"{fan}/preferences",
@@ -89,41 +97,69 @@ class StaffApi:
     async def create(self, request: Request) -> Response:
         """Plan a campaign: 201, or 200 if it is there already, or 409 for another of that id."""
         asked = parse_json(CampaignRequest, await request.body())
-        now = self.clock.read().wall
-        wanted = make_campaign(asked, self.channels, self.accounts, now)
+        read = await self.campaigns_now.read([asked.id])
+        # What is there already is answered as before, however late it is asked for again.
+        if read[asked.id].version:
+            return await self._answer_campaign(read[asked.id].state, asked, 200)
+        wanted = make_campaign(asked, self.channels, self.accounts, self.clock.read().wall)
         if isinstance(wanted, list):
             raise HttpError(422, "invalid_campaign", "; ".join(wanted))
+        created = False
 
         def decide(_id: str, known: Campaign) -> Change[Campaign] | None:
-            return None if known.id else Change(wanted)
+            nonlocal created
+            created = not known.id
+            return Change(wanted) if created else None
 
-        stored = (await self.campaigns.change([wanted.id], decide, announced=False))[wanted.id]
-        if stored.digest != wanted.digest:
-            raise HttpError(409, "another_campaign", "Another campaign has this id.")
-        return _answer(_show_campaign(stored), 201 if stored.created_at == now else 200)
+        stored = await self.campaigns.change([asked.id], decide, announced=False, read=read)
+        return await self._answer_campaign(stored[asked.id], asked, 201 if created else 200)
+
+    async def _answer_campaign(
+        self, stored: Campaign, asked: CampaignRequest, status: int
+    ) -> Response:
+        if stored.digest != digest_of(asked, self.accounts):
+            raise HttpError(
+                409,
+                "another_campaign",
+                "Another campaign has this id, and a campaign's definition never changes: choose"
+                f" another id, or see what there is with GET /v1/campaigns/{asked.id}.",
+            )
+        warnings = []
+        if not await self.fan_queries.with_tag(stored.account, stored.tag, "", 1):
+            warnings.append(
+                f"tag: no fan of {stored.account} has the tag «{stored.tag}» so far; compare it"
+                " with the names in the segmenter's rules"
+            )
+        return _answer({**show_campaign(stored), "warnings": warnings}, status)
+
+    async def opt_out_words(self, request: Request) -> Response:
+        """The messages by which a fan opts out of pushes, and in again."""
+        del request
+        words = {"opt_out": sorted(OPT_OUT_WORDS), "opt_in": sorted(OPT_IN_WORDS)}
+        return _answer({**words, "how": HOW_WORDS_COUNT})
 
     async def list(self, request: Request) -> Response:
         """Campaigns by id, a page."""
         found = await self.campaign_queries.page(request.query_params.get("after", ""), PAGE)
         following = found[-1].id if len(found) == PAGE else None
-        return _answer({"campaigns": [_show_campaign(one) for one in found], "after": following})
+        return _answer({"campaigns": [show_campaign(one) for one in found], "after": following})
 
     async def show(self, request: Request) -> Response:
         """One campaign, with its pushes by state and reason, and its mass sends."""
         campaign = await self._campaign(request)
         counts = await self.push_queries.counts(campaign.id)
         waves = await self.wave_queries.of_campaign(campaign.id)
-        account = await self.facts.change([campaign.account], _leave, announced=False)
-        jobs = {one.message_id: one for one in account[campaign.account].facts.jobs}
+        account = await self.fans_now.read_one(campaign.account)
+        jobs = {one.message_id: one for one in account.facts.jobs}
         totals: dict[str, int] = {}
         for one in counts:
             totals[one.state.value] = totals.get(one.state.value, 0) + one.pushes
         return _answer(
             {
-                **_show_campaign(campaign),
+                **show_campaign(campaign),
                 "pushes": totals,
-                "reasons": [_show_count(one) for one in counts],
-                "mass_sends": [_show_wave(one, jobs.get(one.message_id)) for one in waves],
+                "reasons": [show_count(one) for one in counts],
+                "mass_sends": [show_wave(one, jobs.get(one.message_id)) for one in waves],
             }
         )
 
@@ -135,18 +171,18 @@ class StaffApi:
             return None if known.cancelled else Change(replace(known, cancelled=True))
 
         changed = await self.campaigns.change([campaign.id], decide, announced=False)
-        return _answer(_show_campaign(changed[campaign.id]))
+        return _answer(show_campaign(changed[campaign.id]))
 
     async def fan_pushes(self, request: Request) -> Response:
         """A fan's last pushes, and whether the fan wants any."""
         key = _fan_key(request)
-        fan = (await self.facts.change([key], _leave, announced=False))[key]
+        fan = await self.fans_now.read_one(key)
         pushes = await self.push_queries.of_fan(key, PUSHES_SHOWN)
         return _answer(
             {
                 "fan": key,
                 "preferences": {"pushes": not fan.facts.opted_out},
-                "pushes": [_show_push(one) for one in pushes],
+                "pushes": [show_push(one) for one in pushes],
             }
         )
 
@@ -165,9 +201,13 @@ class StaffApi:
 
     async def _campaign(self, request: Request) -> Campaign:
         name = request.path_params["id"]
-        found = (await self.campaigns.change([name], _leave, announced=False))[name]
+        found = await self.campaigns_now.read_one(name)
         if not found.id:
-            raise HttpError(404, "unknown_campaign", "There is no such campaign.")
+            raise HttpError(
+                404,
+                "unknown_campaign",
+                "There is no campaign with this id; GET /v1/campaigns lists them.",
+            )
         return found
 
 
@@ -198,81 +238,7 @@ def _fan_key(request: Request) -> str:
     return parse_json(_FanKey, raw).key
 
 
-def _leave(_id: str, _state: object) -> None:
-    """Only read."""
-
-
 def _answer(body: Mapping[str, Any], status: int = 200) -> Response:
     return Response(
         json.dumps(body, ensure_ascii=False).encode(), status, media_type="application/json"
     )
-
-
-def _time(millis: int) -> str | None:
-    if not millis:
-        return None
-    return datetime.fromtimestamp(millis / 1000, UTC).isoformat(timespec="milliseconds")
-
-
-def _show_campaign(one: Campaign) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "name": one.name,
-        "account": one.account,
-        "channel": one.channel,
-        "audience": {"tag": one.audience_tag} if one.audience_tag else None,
-        "trigger": {"tag": one.trigger_tag} if one.trigger_tag else None,
-        "content": {"kind": one.content.kind.value, "value": one.content.value},
-        "promotion": one.promotion,
-        "not_before": _time(one.not_before),
-        "expires": _time(one.expires),
-        "repeat": one.repeat.value,
-        "created_at": _time(one.created_at),
-        "cancelled": one.cancelled,
-        "planned": one.plan.done,
-    }
-
-
-def _show_count(one: Count) -> dict[str, Any]:
-    return {
-        "state": one.state.value,
-        "reason": one.reason,
-        "pushes": one.pushes,
-        "next_at": _time(one.next_at),
-    }
-
-
-def _show_wave(one: WaveRecord, job: JobCounts | None) -> dict[str, Any]:
-    counts = None
-    if job is not None:
-        counts = {
-            "status": job.status,
-            "total": job.total,
-            "filtered": job.filtered,
-            "sent": job.sent,
-            "errors": job.errors,
-        }
-    return {
-        "id": one.id,
-        "outcome": one.outcome,
-        "reason": one.reason,
-        "fans": one.fans,
-        "at": _time(one.at),
-        "message_id": one.message_id,
-        "article": one.article,
-        "platform_counts": counts,
-    }
-
-
-def _show_push(one: Push) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "campaign": one.campaign,
-        "occurrence": one.occurrence,
-        "channel": one.channel,
-        "state": one.state.value,
-        "reason": one.reason,
-        "not_before": _time(one.not_before),
-        "created_at": _time(one.created_at),
-        "changed_at": _time(one.changed_at),
-    }

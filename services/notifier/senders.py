@@ -17,7 +17,8 @@ from services.notifier.domain.decide_push import PushRules
 from services.notifier.domain.ledger import MASS_SENDS_A_MONTH, DebitKind
 from services.notifier.domain.periods import parse_quiet_hours
 from services.notifier.loops.account_loop import AccountLoop
-from services.notifier.loops.desk import AccountTime, Books, Desk
+from services.notifier.loops.account_time import AccountTime
+from services.notifier.loops.desk import Books, Desk
 from services.notifier.loops.mass import MassSender
 from services.notifier.loops.single import SingleSender
 from services.notifier.ports import Clock, SendingObserver

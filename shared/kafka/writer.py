@@ -14,10 +14,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import asynccontextmanager
 from typing import Any, Generic, TypeVar
 
+from shared.documents.reader import Versioned, load_held
 from shared.errors import DeadLetterReason, PermanentError, TransientError
 from shared.kafka import bookkeeping
 from shared.kafka.announcer import Announcer
-from shared.kafka.bookkeeping import Bookkeeping, Entry
+from shared.kafka.bookkeeping import Entry
 from shared.kafka.fold import Held, change
 from shared.kafka.handler import Change, Documents
 from shared.kafka.ports import Publisher
@@ -73,7 +74,7 @@ class DocumentWriter(Generic[S]):
         self._cached_documents = cached_documents
         self._announcer = Announcer(publisher, group, observer)
         self._known: dict[str, Entry] = {}
-        self._untidy: set[str] = set()
+        self._untidy: dict[str, Held[S]] = {}
         self._lock = asyncio.Lock()
         self._tidying: asyncio.Task[None] | None = None
 
@@ -89,10 +90,8 @@ class DocumentWriter(Generic[S]):
             await asyncio.gather(self._tidying, return_exceptions=True)
             self._tidying = None
         await self._announcer.stop(drain_s)
-        if not drain_s:
-            return
         with contextlib.suppress(TransientError):  # what stays is announced again, no more
-            for _ in range(0, len(self._untidy), CLEAN_AT_ONCE):
+            for _ in range(0, len(self._untidy) if drain_s else 0, CLEAN_AT_ONCE):
                 await self.tidy()
 
     async def change(
@@ -101,6 +100,7 @@ class DocumentWriter(Generic[S]):
         decide: Callable[[str, S], Change[S] | None],
         *,
         announced: bool = True,
+        read: dict[str, Versioned[S]] | None = None,
     ) -> dict[str, S]:
         """Change documents for a reason that is no record: time, or the result of a call.
 
@@ -109,6 +109,7 @@ class DocumentWriter(Generic[S]):
             decide: pure; called again on fresh state after a lost race or an unknown outcome, so
                 it must recognise its own change. None leaves the document alone.
             announced: also wait until the announcements are acknowledged.
+            read: documents as read: read again only if a write loses its race; kept in step.
 
         Returns:
             The durable state of every document after this call, changed or not.
@@ -120,10 +121,9 @@ class DocumentWriter(Generic[S]):
 
         def apply(document_id: str, held: Held[S]) -> bool:
             wanted = decide(document_id, held.state)
-            if wanted is None:
-                return False
-            change(held, wanted, source=self.source)
-            return True
+            if wanted is not None:
+                change(held, wanted, source=self.source)
+            return wanted is not None
 
         async def refuse(oversized: set[str]) -> None:
             if oversized:
@@ -131,9 +131,14 @@ class DocumentWriter(Generic[S]):
                     DeadLetterReason.DOCUMENT_FULL, f"{len(oversized)} documents would pass 1 MiB"
                 )
 
+        given = dict(read or {})
         async with self.transaction() as transact:
-            done = await transact(list(dict.fromkeys(ids)), apply, refuse)
-        through = self.announce(done)
+            done = await transact(list(dict.fromkeys(ids)), apply, refuse, given)
+        # What was given and left alone may be old: what it announces is through, or is relayed.
+        left = {i for i, one in given.items() if i in done and done[i].version == one.version}
+        through = self.announce({i: held for i, held in done.items() if i not in left})
+        if read is not None:
+            read.update((i, Versioned.of(held)) for i, held in done.items())
         if announced:
             await through
         return {document_id: held.state for document_id, held in done.items()}
@@ -143,13 +148,11 @@ class DocumentWriter(Generic[S]):
     ) -> int:
         """Announce what a crash left of these partitions' documents; answers how many.
 
-        Called by the owner of the partitions, before their next records. `announced`: as in
-        `change`.
+        Called by the partitions' owner, before their next records. `announced`: as in `change`.
         """
         left: dict[str, Held[S]] = {}
         async for raw in self._store.pending(self._documents.loop, topic, partitions):
-            held = self._held(raw)
-            left[raw["_id"]] = held
+            left[raw["_id"]] = self._recognise(load_held(self._documents, raw))
         if left:
             through = self.announce(left)
             if announced:
@@ -173,11 +176,13 @@ class DocumentWriter(Generic[S]):
         ids: Sequence[str],
         decide: Decide[S],
         before_write: BeforeWrite | None = None,
+        given: Mapping[str, Versioned[S]] | None = None,
     ) -> dict[str, Held[S]]:
         done: dict[str, Held[S]] = {}
         todo: Sequence[str] = ids
         while todo:
-            held = await self._take(todo)
+            held = await self._take(todo, given or {})
+            given = None  # what loses the race is read again
             changed: dict[str, Held[S]] = {}
             for count, document_id in enumerate(todo):
                 document = held[document_id]
@@ -195,12 +200,17 @@ class DocumentWriter(Generic[S]):
         self._keep(done)
         return done
 
-    async def _take(self, ids: Sequence[str]) -> dict[str, Held[S]]:
+    async def _take(
+        self, ids: Sequence[str], given: Mapping[str, Versioned[S]]
+    ) -> dict[str, Held[S]]:
         """Working copies, out of the cache: they come back only after a successful write."""
         held: dict[str, Held[S]] = {}
         missing: list[str] = []
         for document_id in ids:
             document = self._cache.pop(document_id, None)
+            known = given.get(document_id)
+            if known is not None and (document is None or document.version < known.version):
+                document = self._recognise(known.to_held())
             if document is None:
                 missing.append(document_id)
             else:
@@ -208,18 +218,14 @@ class DocumentWriter(Generic[S]):
         if missing:
             found = await self._store.read(missing)
             for document_id in missing:
-                raw = found.get(document_id)
-                held[document_id] = self._held(raw) if raw else self._unseen()
+                raw = found.get(document_id, {})
+                held[document_id] = self._recognise(load_held(self._documents, raw))
         return held
 
-    def _unseen(self) -> Held[S]:
-        return Held(0, Bookkeeping(), self._documents.load({}))
-
-    def _held(self, raw: Mapping[str, Any]) -> Held[S]:
-        book = bookkeeping.load(raw.get("l", {}).get(self._documents.loop))
-        # What this process has announced already is not announced again after a new read.
-        book.outbox = [self._known.get(entry.id, entry) for entry in book.outbox]
-        return Held(raw["v"], book, self._documents.load(raw))
+    def _recognise(self, held: Held[S]) -> Held[S]:
+        """What this process has announced already is not announced again after a new read."""
+        held.book.outbox = [self._known.get(entry.id, entry) for entry in held.book.outbox]
+        return held
 
     async def _write(
         self, changed: Mapping[str, Held[S]], before_write: BeforeWrite | None
@@ -242,18 +248,15 @@ class DocumentWriter(Generic[S]):
         for write in writes:
             if write.id not in lost:
                 changed[write.id].version += 1
-                self._untidy.discard(write.id)
+                self._untidy.pop(write.id, None)
                 for entry in gone.get(write.id, ()):
                     self._known.pop(entry.id, None)
         # The oversized come back as lost: the caller's decision sets their facts aside.
         return lost | oversized
 
     def _keep(self, done: Mapping[str, Held[S]]) -> None:
-        if not self._cached_documents:
-            return
-        for document_id, document in done.items():
-            if document.version:
-                self._cache[document_id] = document
+        if self._cached_documents:
+            self._cache.update((i, document) for i, document in done.items() if document.version)
         while len(self._cache) > self._cached_documents:
             self._cache.popitem(last=False)
 
@@ -263,7 +266,7 @@ class DocumentWriter(Generic[S]):
         for document_id, document in done.items():
             if not document.book.outbox:
                 continue
-            self._untidy.add(document_id)
+            self._untidy[document_id] = document
             for entry in document.book.outbox:
                 if entry.progress == "waiting":
                     entry.progress = "sent"
@@ -284,11 +287,12 @@ class DocumentWriter(Generic[S]):
         ids = list(self._untidy)[:CLEAN_AT_ONCE]
         if not ids:
             return
+        given = {} if self._cached_documents else {i: Versioned.of(self._untidy[i]) for i in ids}
         async with self._lock:
-            done = await self._transact(ids, _has_acknowledged)
+            done = await self._transact(ids, _has_acknowledged, given=given)
         for document_id, held in done.items():
             if not held.book.outbox:
-                self._untidy.discard(document_id)
+                self._untidy.pop(document_id, None)
         self.announce(done)
 
 

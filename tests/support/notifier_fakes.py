@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from services.notifier.domain.reactions import CallOutcome
 from services.notifier.domain.records import CampaignDocuments, PushDocuments, WaveDocuments
 from services.notifier.domain.wave_record import WaveRecord
 from services.notifier.ports import Count
+from shared.documents.reader import Versioned, versioned
 from shared.testing.memory_store import MemoryGuardedStore
 
 
@@ -74,15 +76,32 @@ class MemoryPushQueries:
         load = PushDocuments().load
         return [load(raw) for raw in self._store.documents.values()]
 
-    async def due(self, account: str, channel: str, now: int, limit: int) -> list[Push]:
-        found = [
-            row
-            for row in self.rows()
-            if (row.account, row.channel) == (account, channel)
-            and row.state in OPEN_STATES
-            and row.look_at <= now
-        ]
-        return sorted(found, key=lambda row: (row.look_at, row.id))[:limit]
+    def _versions(self, wanted: Callable[[Push], bool]) -> list[Versioned[Push]]:
+        documents = PushDocuments()
+        found = [versioned(documents, raw) for raw in self._store.documents.values()]
+        return copy.deepcopy([one for one in found if wanted(one.state)])
+
+    async def due(self, account: str, channel: str, now: int, limit: int) -> list[Versioned[Push]]:
+        found = self._versions(
+            lambda row: (
+                (row.account, row.channel) == (account, channel)
+                and row.lane != ""
+                and row.look_at <= now
+            )
+        )
+        return sorted(found, key=lambda one: (one.state.deadline, one.state.id))[:limit]
+
+    async def unqueued(
+        self, account: str, channel: str, now: int, limit: int
+    ) -> list[Versioned[Push]]:
+        return self._versions(
+            lambda row: (
+                (row.account, row.channel) == (account, channel)
+                and row.state in OPEN_STATES
+                and row.look_at <= now
+                and self._store.documents[row.id].get("lane") is None
+            )
+        )[:limit]
 
     async def calling(self, account: str, channel: str, called_before: int) -> list[Push]:
         return [
@@ -98,24 +117,24 @@ class MemoryPushQueries:
             row for row in self.rows() if row.attempt == attempt and row.state is PushState.CALLING
         ]
 
-    async def waiting_for_fans(self, fans: Sequence[str]) -> list[str]:
-        return [
-            row.id
-            for row in self.rows()
-            if row.fan in fans
-            and row.state is PushState.HELD
-            and row.waits_for_fan
-            and row.look_at > 0
-        ]
+    async def waiting_for_fans(self, fans: Sequence[str]) -> list[Versioned[Push]]:
+        return self._versions(
+            lambda row: (
+                row.fan in fans
+                and row.state is PushState.HELD
+                and row.waits_for_fan
+                and row.look_at > 0
+            )
+        )
 
-    async def held_for(self, account: str, reason: str) -> list[str]:
-        return [
-            row.id
-            for row in self.rows()
-            if (row.account, row.reason) == (account, reason)
-            and row.state is PushState.HELD
-            and row.look_at > 0
-        ]
+    async def held_for(self, account: str, reason: str) -> list[Versioned[Push]]:
+        return self._versions(
+            lambda row: (
+                (row.account, row.reason) == (account, reason)
+                and row.state is PushState.HELD
+                and row.look_at > 0
+            )
+        )
 
     async def counts(self, campaign: str) -> list[Count]:
         groups: dict[tuple[PushState, str], list[Push]] = {}

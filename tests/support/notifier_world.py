@@ -25,10 +25,12 @@ from services.notifier.handlers.fan_events import FanEventsHandler
 from services.notifier.handlers.incidents import IncidentsHandler
 from services.notifier.handlers.tag_changes import TagChangesHandler
 from services.notifier.loops.account_loop import AccountLoop
-from services.notifier.loops.desk import AccountTime, Books, Desk
+from services.notifier.loops.account_time import AccountTime
+from services.notifier.loops.desk import Books, Desk
 from services.notifier.loops.mass import MassSender
 from services.notifier.loops.planner import Planner
 from services.notifier.loops.single import SingleSender
+from shared.documents.reader import DocumentReader
 from shared.events import Event, TagAssigned
 from shared.events.envelope import from_headers
 from shared.kafka.handler import Change, Fact
@@ -250,6 +252,9 @@ class World:
             waves=self.write(records.WaveDocuments()),
             campaigns=self.write(records.CampaignDocuments()),
             queries=self.queries,
+            fans_now=self.read(records.LedgerDocuments()),
+            accounts_now=self.read(records.SendingDocuments()),
+            campaigns_now=self.read(records.CampaignDocuments()),
         )
         self.fan_events = FanEventsHandler(rows, self.queries)
         self.tag_changes = TagChangesHandler(rows, self.campaign_queries)
@@ -269,6 +274,7 @@ class World:
             rate=1000.0,
             rest=no_rest,
             new_attempt=new_attempt,
+            together_s=0,  # each call after a rest and a look of its own
         )
         self.mass_sender = MassSender(
             self._desk(replace(self.rules, charge=DebitKind.MASS)),
@@ -295,7 +301,10 @@ class World:
             observer=self.observer,
         )
 
-    def write(self, documents: Any) -> DocumentWriter[Any]:
+    def read(self, documents: Any) -> DocumentReader[Any]:
+        return DocumentReader(documents, self.stores[documents.collection])
+
+    def write(self, documents: Any, *, cached: int = 0) -> DocumentWriter[Any]:
         return DocumentWriter(
             documents,
             self.stores[documents.collection],
@@ -303,7 +312,7 @@ class World:
             source="/notifier",
             group="notifier.sender",
             observer=SilentObserver(),
-            cached_documents=0,
+            cached_documents=cached,
         )
 
     def _desk(self, rules: PushRules) -> Desk:

@@ -8,7 +8,9 @@ from typing import Any, Final
 from pymongo import ASCENDING, DESCENDING
 
 from services.notifier.domain.campaigns import Campaign
+from services.notifier.domain.periods import MINUTE_MS
 from services.notifier.domain.pushes import OPEN_STATES, Push, PushState
+from services.notifier.domain.queueing import LONGEST_MS, Lane
 from services.notifier.domain.records import (
     CAMPAIGNS,
     FANS,
@@ -20,15 +22,20 @@ from services.notifier.domain.records import (
 )
 from services.notifier.domain.wave_record import WaveRecord
 from services.notifier.ports import Count
+from shared.documents.reader import Versioned, versioned
 from shared.store.client import Database
 from shared.store.mongo import READ_AT_ONCE, transient
 
 HELD_AT_ONCE: Final = 1_000
+CLOCKS_APART_MS: Final = MINUTE_MS
+"""A deadline may be counted from an event's time, by a clock that is so far ahead of ours."""
 _OPEN: Final = sorted(state.value for state in OPEN_STATES)
 _INDEXES: Final[Mapping[str, Sequence[tuple[str, Sequence[tuple[str, int]]]]]] = {
     PUSHES: (
         ("due", (("account", ASCENDING), ("channel", ASCENDING), ("state", ASCENDING),
                  ("look_at", ASCENDING))),
+        ("queue", (("account", ASCENDING), ("channel", ASCENDING), ("lane", ASCENDING),
+                   ("deadline", ASCENDING))),
         ("attempt", (("attempt", ASCENDING), ("state", ASCENDING))),
         ("fan", (("fan", ASCENDING), ("created_at", DESCENDING))),
         ("campaign", (("campaign", ASCENDING), ("state", ASCENDING), ("reason", ASCENDING))),
@@ -52,22 +59,42 @@ class MongoPushQueries:
 
     def __init__(self, database: Database) -> None:
         self._rows = database[PUSHES]
-        self._load = PushDocuments().load
+        self._documents = PushDocuments()
+        self._load = self._documents.load
 
-    async def due(self, account: str, channel: str, now: int, limit: int) -> list[Push]:
+    async def due(self, account: str, channel: str, now: int, limit: int) -> list[Versioned[Push]]:
         """See the port."""
-        found: list[Push] = []
+        found: list[Versioned[Push]] = []
         with transient("looking for due pushes"):
-            for state in _OPEN:  # one equality each, so that the index sorts
+            for lane in Lane:  # one equality each, so that the index sorts
+                query = {
+                    "account": account,
+                    "channel": channel,
+                    "lane": lane.value,
+                    # What is due has no later deadline: so nothing is read that is not due.
+                    "deadline": {"$lte": now + LONGEST_MS[lane] + CLOCKS_APART_MS},
+                    "look_at": {"$lte": now},
+                }
+                cursor = self._rows.find(query).sort([("deadline", ASCENDING)]).limit(limit)
+                found += await self._versions(cursor)
+        return sorted(found, key=lambda one: (one.state.deadline, one.state.id))[:limit]
+
+    async def unqueued(
+        self, account: str, channel: str, now: int, limit: int
+    ) -> list[Versioned[Push]]:
+        """See the port."""
+        found: list[Versioned[Push]] = []
+        with transient("looking for pushes without a deadline"):
+            for state in _OPEN:
                 query = {
                     "account": account,
                     "channel": channel,
                     "state": state,
                     "look_at": {"$lte": now},
+                    "lane": None,  # also where there is no such field
                 }
-                cursor = self._rows.find(query).sort([("look_at", ASCENDING)]).limit(limit)
-                found += [self._load(raw) async for raw in cursor]
-        return sorted(found, key=lambda row: (row.look_at, row.id))[:limit]
+                found += await self._versions(self._rows.find(query).limit(limit))
+        return found[:limit]
 
     async def calling(self, account: str, channel: str, called_before: int) -> list[Push]:
         """See the port."""
@@ -84,9 +111,9 @@ class MongoPushQueries:
         query = {"attempt": attempt, "state": PushState.CALLING.value}
         return await self._find(query, "reading a wave")
 
-    async def waiting_for_fans(self, fans: Sequence[str]) -> list[str]:
+    async def waiting_for_fans(self, fans: Sequence[str]) -> list[Versioned[Push]]:
         """See the port."""
-        found: list[str] = []
+        found: list[Versioned[Push]] = []
         with transient("looking for waiting pushes"):
             for first in range(0, len(fans), READ_AT_ONCE):
                 query = {
@@ -95,10 +122,10 @@ class MongoPushQueries:
                     "waits_for_fan": True,
                     "look_at": {"$gt": 0},
                 }
-                found += [raw["_id"] async for raw in self._rows.find(query, {"_id": 1})]
+                found += await self._versions(self._rows.find(query))
         return found
 
-    async def held_for(self, account: str, reason: str) -> list[str]:
+    async def held_for(self, account: str, reason: str) -> list[Versioned[Push]]:
         """See the port."""
         query = {
             "account": account,
@@ -107,8 +134,7 @@ class MongoPushQueries:
             "look_at": {"$gt": 0},
         }
         with transient("looking for held pushes"):
-            cursor = self._rows.find(query, {"_id": 1}).limit(HELD_AT_ONCE)
-            return [raw["_id"] async for raw in cursor]
+            return await self._versions(self._rows.find(query).limit(HELD_AT_ONCE))
 
     async def counts(self, campaign: str) -> list[Count]:
         """See the port."""
@@ -138,6 +164,9 @@ class MongoPushQueries:
         with transient("reading a fan's pushes"):
             cursor = self._rows.find({"fan": fan}).sort([("created_at", DESCENDING)]).limit(limit)
             return [self._load(raw) async for raw in cursor]
+
+    async def _versions(self, cursor: Any) -> list[Versioned[Push]]:
+        return [versioned(self._documents, raw) async for raw in cursor]
 
     async def _find(self, query: dict[str, Any], doing: str) -> list[Push]:
         with transient(doing):

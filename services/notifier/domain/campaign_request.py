@@ -19,6 +19,7 @@ from pydantic import (
 from services.notifier.domain.campaigns import Campaign, Content, ContentKind, Repeat
 from services.notifier.domain.periods import DAY_MS
 from shared.events import stable_id
+from shared.text import unseen_in
 
 DEFAULT_LIFE_MS: Final = 7 * DAY_MS
 LONGEST_LIFE_MS: Final = 400 * DAY_MS
@@ -32,7 +33,18 @@ def _check_utf8(text: str) -> str:
     return text
 
 
+def _check_tag(tag: str) -> str:
+    """A tag is compared letter by letter: what nobody can see in it would match no fan."""
+    if tag != tag.strip():
+        raise ValueError("begins or ends with white space; write the tag without it")
+    unseen = sorted({f"U+{ord(tag[place]):04X}" for place in unseen_in(tag)})
+    if unseen:
+        raise ValueError(f"contains what nobody can see ({', '.join(unseen)}); type the tag anew")
+    return tag
+
+
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128), AfterValidator(_check_utf8)]
+Tag = Annotated[Name, AfterValidator(_check_tag)]
 Words = Annotated[
     str, StringConstraints(min_length=1, max_length=4096), AfterValidator(_check_utf8)
 ]
@@ -53,7 +65,7 @@ class _Asked(BaseModel):
 class TagChoice(_Asked):
     """Whom, by a tag."""
 
-    tag: Name
+    tag: Tag
 
 
 class ContentAsked(_Asked):
@@ -123,11 +135,10 @@ def make_campaign(
     ]
     if problems:
         return problems
-    request = request.model_copy(update={"account": accounts[request.account]})
     return Campaign(
         id=request.id,
         name=request.name,
-        account=request.account,
+        account=accounts[request.account],
         channel=request.channel,
         content=content,
         promotion=request.promotion,
@@ -137,8 +148,15 @@ def make_campaign(
         created_at=now,
         audience_tag=request.audience.tag if request.audience else None,
         trigger_tag=request.trigger.tag if request.trigger else None,
-        digest=stable_id("campaign", request.model_dump_json()),
+        digest=digest_of(request, accounts),
     )
+
+
+def digest_of(request: CampaignRequest, accounts: Mapping[str, str]) -> str:
+    """Names the definition, whatever the account is called in the request."""
+    account = accounts.get(request.account, request.account)
+    named = request.model_copy(update={"account": account})
+    return stable_id("campaign", named.model_dump_json())
 
 
 def _check_channel(
@@ -164,7 +182,8 @@ def _check_channel(
 
 def _check_times(not_before: int, expires: int, now: int) -> list[str]:
     if expires <= max(now, not_before):
-        return ["expires: must be in the future and after not_before"]
+        default = f"leave it out for {DEFAULT_LIFE_MS // DAY_MS} days"
+        return [f"expires: must be in the future and after not_before; {default}"]
     if expires > now + LONGEST_LIFE_MS:
         return [f"expires: at most {LONGEST_LIFE_MS // DAY_MS} days from now"]
     return []

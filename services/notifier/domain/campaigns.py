@@ -8,7 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from services.notifier.domain.periods import day_name, week_name
+from services.notifier.domain.periods import (
+    DAY_MS,
+    day_name,
+    day_of,
+    day_start,
+    week_name,
+    week_start,
+)
 from shared.events import stable_id
 
 ONCE = "once"
@@ -92,6 +99,22 @@ def occurrence_at(campaign: Campaign, at: int) -> str:
             return day_name(at)
         case Repeat.WEEK:
             return week_name(at)
+
+
+def period_of(campaign: Campaign, at: int) -> tuple[int, int] | None:
+    """First millisecond of the occurrence that an instant belongs to, and of the one after it.
+
+    None where the campaign does not repeat.
+    """
+    match campaign.repeat:
+        case Repeat.ONCE:
+            return None
+        case Repeat.DAY:
+            start = day_start(day_of(at))
+            return start, start + DAY_MS
+        case Repeat.WEEK:
+            start = week_start(at)
+            return start, start + 7 * DAY_MS
 
 
 def push_id(campaign: str, fan: str, occurrence: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from services.notifier.domain.account import Account
-from services.notifier.domain.campaigns import Campaign
+from services.notifier.domain.campaigns import Campaign, period_of
 from services.notifier.domain.fan import Fan
 from services.notifier.domain.ledger import (
     MASS_SENDS_A_MONTH,
@@ -102,20 +102,22 @@ def decide_push(fan: Fan, row: Push, context: Context) -> Verdict:
     """Decide on one push; a `Send` must be debited in the same write that read `fan`."""
     campaign, now = context.campaign, context.moment.now
     verdict = decide_campaign(context)
+    period_verdict = _decide_period(row, campaign, now)
     fan_verdict = _decide_fan(fan, row, campaign, now)
-    for drop in (verdict, fan_verdict):
+    for drop in (verdict, period_verdict, fan_verdict):
         if isinstance(drop, Drop):
             return drop
-    for hold in (verdict, fan_verdict, _decide_manners(fan, row, now, context.rules)):
+    manners = _decide_manners(fan, row, now, context.rules)
+    for hold in (verdict, period_verdict, fan_verdict, manners):
         if hold is not None:
-            return _until_expiry(hold, campaign)
+            return _until_over(hold, row, campaign)
     charge = context.rules.charge
     found = (
         _decide_mass(fan, row, now, context.rules)
         if charge is DebitKind.MASS
         else _decide_window(fan, row, campaign, now)
     )
-    return _until_expiry(found, campaign) if found is not None else Send(charge)
+    return _until_over(found, row, campaign) if found is not None else Send(charge)
 
 
 def decide_campaign(context: Context) -> Hold | Drop | None:
@@ -148,6 +150,17 @@ def _decide_channel(context: Context) -> Hold | None:
     return None
 
 
+def _decide_period(row: Push, campaign: Campaign, now: int) -> Hold | Drop | None:
+    """A repeat belongs to its period: what could not go then has been overtaken by the next."""
+    period = period_of(campaign, row.created_at)
+    if period is None:
+        return None
+    start, end = period
+    if now >= end:
+        return Drop("period_over")
+    return _dated("not_yet", start) if now < start else None
+
+
 def _decide_fan(fan: Fan, row: Push, campaign: Campaign, now: int) -> Hold | Drop | None:
     facts = fan.facts
     waiting = _undated("waiting_for_facts", now + backoff(row, now), waits_for_fan=True)
@@ -168,7 +181,7 @@ def _decide_fan(fan: Fan, row: Push, campaign: Campaign, now: int) -> Hold | Dro
 def _decide_manners(fan: Fan, row: Push, now: int, rules: PushRules) -> Hold | None:
     quiet_until = rules.quiet_hours.ends_at(now)
     answers = rules.reply_within > 0 and now - fan.facts.acted_at <= rules.reply_within
-    if quiet_until is not None and not (answers and row.cause != row.campaign):
+    if quiet_until is not None and not (answers and not row.audience):
         return _dated("quiet_hours", quiet_until)
     ledger = prune(fan.ledger.without(row.id), now)
     if ledger.sent_on(day_of(now)) >= rules.fan_cap_a_day:
@@ -201,7 +214,12 @@ def _undated(reason: str, look_at: int, *, waits_for_fan: bool = False) -> Hold:
     return Hold(reason, None, look_at, waits_for_fan)
 
 
-def _until_expiry(hold: Hold | Drop, campaign: Campaign) -> Hold | Drop:
-    if isinstance(hold, Drop) or hold.look_at <= campaign.expires:
+def _until_over(hold: Hold | Drop, row: Push, campaign: Campaign) -> Hold | Drop:
+    """Looked at again no later than when it is to be dropped."""
+    if isinstance(hold, Drop):
         return hold
-    return Hold(hold.reason, hold.not_before, campaign.expires, hold.waits_for_fan)
+    period = period_of(campaign, row.created_at)
+    over = campaign.expires if period is None else min(campaign.expires, period[1])
+    if hold.look_at <= over:
+        return hold
+    return Hold(hold.reason, hold.not_before, over, hold.waits_for_fan)

@@ -84,9 +84,13 @@ def day_name(now: int) -> str:
 
 def week_name(now: int) -> str:
     """The Shanghai week by its Monday, `week-2026-11-16`."""
+    return "week-" + day_name(week_start(now))
+
+
+def week_start(now: int) -> int:
+    """First millisecond of the Shanghai week of `now`, a Monday."""
     day = day_of(now)
-    monday = day - (day + _MONDAY_OFFSET_DAYS) % 7
-    return "week-" + day_name(day_start(monday))
+    return day_start(day - (day + _MONDAY_OFFSET_DAYS) % 7)
 
 
 def near_boundary(now: int) -> bool:

@@ -32,6 +32,9 @@ CRASHED: Final = "crashed_in_call"
 """The process ended between the commitment and the note of the outcome."""
 
 _FINAL_REACTIONS: Final = frozenset({Reaction.DROP, Reaction.DROP_FAN, Reaction.FIX})
+_CLOSING_REACTIONS: Final = frozenset(
+    {Reaction.WAIT_MINUTE, Reaction.WAIT_QUOTA, Reaction.STOP}
+)
 _RETRY_MS: Final = 5_000
 _STOPPED_MS: Final = HOUR_MS
 """A channel that only a person can free is tried again after so long."""
@@ -93,6 +96,11 @@ def stop_after(outcome: CallOutcome, account: str, now: int) -> Stop | None:
             return Stop(reason, now + _RETRY_MS)
         case _:
             return None
+
+
+def closes_channel(outcome: CallOutcome) -> bool:
+    """Whether the platform has closed the channel: no other call is worth making now."""
+    return isinstance(outcome, Refused) and outcome.reaction in _CLOSING_REACTIONS
 
 
 def name_outcome(outcome: CallOutcome) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from services.notifier.domain.account import Account, Wave
-from services.notifier.domain.campaigns import Campaign
+from services.notifier.domain.campaigns import Campaign, period_of
 from services.notifier.domain.periods import HOUR_MS, MINUTE_MS, QuietHours
 
 FEWEST_FANS: Final = 2
@@ -19,6 +19,8 @@ CANCELLED: Final = "cancelled_in_call"
 """The campaign was cancelled before anybody knew whether the wave had gone."""
 TOO_FEW_LEFT: Final = "too_few_left"
 """So many opted out or left meanwhile that the wave can't be asked for again."""
+PERIOD_OVER: Final = "period_over_in_call"
+"""The campaign's next period began before anybody knew: it has a wave of its own."""
 _FIRST_REPEAT_MS: Final = 61_000
 """Source: WeChat code 45066, wait a minute before the same key is used again."""
 _LONGEST_REPEAT_MS: Final = 10 * MINUTE_MS
@@ -46,6 +48,9 @@ def why_ended(wave: Wave, campaign: Campaign, now: int) -> str | None:
     """Why the call is never repeated again; None while it may be, now or later."""
     if now - wave.at >= REPEAT_FOR_MS:
         return TOO_LONG_UNKNOWN
+    period = period_of(campaign, wave.at)
+    if period is not None and now >= period[1]:
+        return PERIOD_OVER
     return CANCELLED if campaign.cancelled else None
 
 

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from services.notifier.domain.fan import Fan, apply_event
 from services.notifier.domain.pushes import Push, wake
+from services.notifier.domain.queueing import window_end
 from services.notifier.domain.records import FactDocuments
 from services.notifier.ports import PushQueries, Writer
 from shared.events import (
@@ -67,14 +68,20 @@ class FanEventsHandler(FactDocuments):
         """Nothing to prepare."""
 
     async def after(self, facts: Sequence[Fact]) -> None:
-        """Have the fans' held pushes looked at again."""
-        fans = list(dict.fromkeys(fact.event.key for fact in facts))
-        if not fans:
+        """Have the fans' held pushes looked at again, before the windows close that acts opened."""
+        acted: dict[str, int] = {}
+        ends: dict[str, int] = {}
+        for event in (fact.event for fact in facts):
+            acted[event.key] = max(event.occurred_at, acted.get(event.key, 0))
+            end = window_end(event)
+            if end is not None:
+                ends[event.key] = min(end, ends.get(event.key, end))
+        if not acted:
             return
-        held = await self._queries.waiting_for_fans(fans)
+        held = {one.state.id: one for one in await self._queries.waiting_for_fans(list(acted))}
+
+        def decide(_push: str, push: Push) -> Change[Push] | None:
+            return wake(push, acted[push.fan], ends.get(push.fan))
+
         if held:
-            await self._rows.change(held, _wake, announced=False)
-
-
-def _wake(_push_id: str, push: Push) -> Change[Push] | None:
-    return wake(push)
+            await self._rows.change(list(held), decide, announced=False, read=held)

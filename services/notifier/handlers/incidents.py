@@ -53,18 +53,18 @@ class IncidentsHandler(IncidentDocuments):
 
     async def after(self, facts: Sequence[Fact]) -> None:
         """Look again at what a pause held."""
-        freed = {
-            fact.event.key
-            for fact in facts
-            if isinstance(fact.event, IncidentEvent) and not fact.event.pause_promotions
-        }
+        freed: dict[str, int] = {}
+        for event in (fact.event for fact in facts):
+            if isinstance(event, IncidentEvent) and not event.pause_promotions:
+                freed[event.key] = max(event.occurred_at, freed.get(event.key, 0))
+
+        def decide(_push: str, push: Push) -> Change[Push] | None:
+            return wake(push, freed[push.account])
+
         for account in sorted(freed):
             for _ in range(WAKE_ROUNDS):
-                held = await self._queries.held_for(account, "promotions_paused")
-                if not held:
+                found = await self._queries.held_for(account, "promotions_paused")
+                if not found:
                     break
-                await self._rows.change(held, _wake, announced=False)
-
-
-def _wake(_push_id: str, push: Push) -> Change[Push] | None:
-    return wake(push)
+                held = {one.state.id: one for one in found}
+                await self._rows.change(list(held), decide, announced=False, read=held)

@@ -6,15 +6,16 @@ between repeats it, and the rows' ids make the repetition harmless.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
 from services.notifier.domain.campaigns import Campaign, is_triggered, occurrence_at, push_id
 from services.notifier.domain.fan import Fan, apply_tags
-from services.notifier.domain.pushes import Push, plan
-from services.notifier.domain.records import TagDocuments
+from services.notifier.domain.pushes import Push, plan, plan_again
+from services.notifier.domain.records import PushDocuments, TagDocuments
 from services.notifier.ports import CampaignQueries, Writer
+from shared.documents.reader import Versioned, versioned
 from shared.events import Event, TagAssigned, TagRemoved
 from shared.kafka.handler import Change, Decision, Fact
 
@@ -55,7 +56,7 @@ class TagChangesHandler(TagDocuments):
             if (row := make_triggered_row(campaign, fact.id, event)) is not None
         }
         if rows:
-            await self._rows.change(list(rows), insert(rows), announced=False)
+            await self._rows.change(list(rows), insert(rows), announced=False, read=not_there(rows))
 
 
 def make_triggered_row(campaign: Campaign, cause: str, event: TagAssigned) -> Push | None:
@@ -75,13 +76,20 @@ def make_triggered_row(campaign: Campaign, cause: str, event: TagAssigned) -> Pu
         # What time or a new rule decided has no fact of the fan behind it.
         cause_at=event.occurred_at if event.because == "event" else 0,
         created_at=event.occurred_at,
+        tag_number=event.number,
     )
 
 
+def not_there(rows: Iterable[str]) -> dict[str, Versioned[Push]]:
+    """Most new rows are new indeed: inserting them finds out, without a read before."""
+    documents = PushDocuments()
+    return {row: versioned(documents, {}) for row in rows}
+
+
 def insert(rows: Mapping[str, Push]) -> Callable[[str, Push], Change[Push] | None]:
-    """A decision that inserts those rows that are not there."""
+    """A decision that inserts the rows that are not there, or were dropped and are earned anew."""
 
     def decide(push: str, known: Push) -> Change[Push] | None:
-        return None if known.id else plan(rows[push])
+        return plan_again(known, rows[push]) if known.id else plan(rows[push])
 
     return decide

@@ -23,6 +23,8 @@ from shared.kafka.handler import Change
 from shared.store.ports import Leases
 
 LEASE_S: Final = 30.0
+RENEW_AFTER_MS: Final = 5_000
+"""So that a step that takes long has most of the lease before it."""
 IDLE_S: Final = 0.2
 FAILED_S: Final = 1.0
 SWEEP_EVERY_MS: Final = MINUTE_MS
@@ -78,8 +80,9 @@ class AccountLoop:
         if not await self._hold():
             return 0
         looked = 0
+        account = await self._desk.read_account()
         for sender in self._senders:
-            looked += await sender.step(await self._desk.read_account())
+            looked += await sender.step(account)  # before a call, the account is read again
         return looked
 
     async def release(self) -> None:
@@ -110,7 +113,10 @@ class AccountLoop:
     async def _hold(self) -> bool:
         """Whether this process holds the lease; recovers when it has just got it."""
         reading = self._desk.time.read()
-        lapsed = reading.mono - self._held_at > LEASE_S * 1000
+        since = reading.mono - self._held_at
+        lapsed = since > LEASE_S * 1000
+        if self._tenure is not None and since < RENEW_AFTER_MS:
+            return True
         if not await self._leases.acquire(self._name, self._holder, LEASE_S, reading.wall / 1000):
             self._tenure = None
             return False

@@ -8,17 +8,14 @@ that nobody who still holds the old row can call without a debit.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import TypeVar
 
 from services.notifier.domain import pushes
 from services.notifier.domain.account import Account
 from services.notifier.domain.campaigns import Campaign
 from services.notifier.domain.decide_push import (
     Context,
-    Drop,
     Hold,
     Moment,
     PushRules,
@@ -28,17 +25,21 @@ from services.notifier.domain.decide_push import (
 )
 from services.notifier.domain.fan import Fan
 from services.notifier.domain.ledger import Debit
-from services.notifier.domain.platform_clock import PlatformClock, Reading
 from services.notifier.domain.pushes import OPEN_STATES, Push, PushState
 from services.notifier.domain.records import NO_CAMPAIGN
 from services.notifier.domain.wave_record import WaveRecord
-from services.notifier.ports import Clock, PushQueries, SendingObserver, Writer
+from services.notifier.loops.account_time import AccountTime
+from services.notifier.loops.rows import (
+    CHUNK,
+    by_id,
+    chunks,
+    name_verdict,
+    states,
+    write_down,
+)
+from services.notifier.ports import PushQueries, Reader, SendingObserver, Writer
+from shared.documents.reader import Versioned
 from shared.kafka.handler import Change
-
-CHUNK = 1_000
-"""Documents changed at once."""
-
-S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,29 +52,9 @@ class Books:
     waves: Writer[WaveRecord]
     campaigns: Writer[Campaign]
     queries: PushQueries
-
-
-class AccountTime:
-    """The platform's clock as one account has heard it."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._platform = PlatformClock()
-
-    def hear(self, date: datetime | None) -> None:
-        """Take in the `Date` of an answer that has just arrived."""
-        if date is not None:
-            millis = round(date.timestamp() * 1000)
-            self._platform = self._platform.hear(millis, self._clock.read())
-
-    def read(self) -> Reading:
-        """Our own clocks."""
-        return self._clock.read()
-
-    def moment(self) -> Moment:
-        """Now, for decisions."""
-        reading = self._clock.read()
-        return Moment(self._platform.now(reading), self._platform.unsure_until(reading))
+    fans_now: Reader[Fan]
+    accounts_now: Reader[Account]
+    campaigns_now: Reader[Campaign]
 
 
 class Desk:
@@ -95,45 +76,70 @@ class Desk:
 
     async def read_account(self) -> Account:
         """The account, fresh."""
-        found = await self.books.accounts.change([self.account], leave, announced=False)
-        return found[self.account]
+        return await self.books.accounts_now.read_one(self.account)
 
-    async def change_account(self, account: Account, changed: Account) -> bool:
-        """Write the account if nobody changed it since it was read; whether it was written."""
+    async def change_account(
+        self, account: Account, changed: Account, allowed: Callable[[Account], bool]
+    ) -> bool:
+        """Write the account if nobody changed it since it was read; whether it was written.
+
+        Incidents are another loop's: they may come in meanwhile, and `allowed` looks at them.
+        """
         written = False
 
         def decide(_key: str, known: Account) -> Change[Account] | None:
             nonlocal written
-            # Incidents are another loop's: they may come in meanwhile.
-            written = replace(known, incidents=account.incidents) == account
+            same = replace(known, incidents=account.incidents) == account
+            written = same and allowed(known)
             return Change(replace(changed, incidents=known.incidents)) if written else None
 
         await self.books.accounts.change([self.account], decide, announced=False)
         return written
 
+    async def find_fans(self, fans: Iterable[str]) -> dict[str, Versioned[Fan]]:
+        """Fans, fresh, for changes to go on from."""
+        return await self.books.fans_now.read(fans)
+
     async def read_fans(self, fans: Iterable[str]) -> dict[str, Fan]:
         """Fans, fresh."""
-        found: dict[str, Fan] = {}
-        for some in chunks(list(dict.fromkeys(fans))):
-            found |= await self.books.ledgers.change(some, leave, announced=False)
-        return found
+        return states(await self.find_fans(fans))
+
+    async def read_campaigns(self, campaigns: Iterable[str]) -> dict[str, Campaign]:
+        """Campaigns, fresh; one that is not there is as good as cancelled."""
+        missing = replace(NO_CAMPAIGN, cancelled=True)
+        found = await self.books.campaigns_now.read(campaigns)
+        return {name: one.state if one.version else missing for name, one in found.items()}
 
     async def contexts(
         self, rows: Sequence[Push], account: Account, moment: Moment
     ) -> dict[str, Context]:
         """The context of each campaign that the rows belong to."""
-        ids = list(dict.fromkeys(row.campaign for row in rows))
-        found = await self.books.campaigns.change(ids, leave, announced=False)
-        missing = replace(NO_CAMPAIGN, cancelled=True)
-        return {
-            name: Context(found[name] if found[name].id else missing, account, moment, self.rules)
-            for name in ids
-        }
+        found = await self.read_campaigns(row.campaign for row in rows)
+        return {name: Context(one, account, moment, self.rules) for name, one in found.items()}
+
+    async def adopt(self, channel: str) -> None:
+        """Give rows that an older version wrote their place in the queue."""
+
+        def decide(_push: str, known: Push) -> Change[Push] | None:
+            return Change(pushes.queue(known)) if known.state in OPEN_STATES else None
+
+        now = self.time.moment().now
+        while found := await self.books.queries.unqueued(self.account, channel, now, CHUNK):
+            rows = by_id(found)
+            await self.books.rows.change(list(rows), decide, announced=False, read=rows)
+            if len(found) < CHUNK:
+                return
 
     async def debit(
-        self, rows: Sequence[Push], contexts: Mapping[str, Context]
+        self,
+        rows: Sequence[Push],
+        contexts: Mapping[str, Context],
+        read: dict[str, Versioned[Fan]],
     ) -> tuple[dict[str, Verdict], dict[str, Fan]]:
-        """Decide on rows of different fans, and debit those that may go, in the same write."""
+        """Decide on rows of different fans, and debit those that may go, in the same write.
+
+        `read` are the fans as they were read; here and below it is kept in step.
+        """
         verdicts: dict[str, Verdict] = {}
         by_fan = {row.fan: row for row in rows}
 
@@ -148,10 +154,12 @@ class Desk:
 
         fans: dict[str, Fan] = {}
         for some in chunks(list(by_fan)):
-            fans |= await self.books.ledgers.change(some, decide, announced=False)
+            fans |= await self.books.ledgers.change(some, decide, announced=False, read=read)
         return verdicts, fans
 
-    async def commit(self, rows: Sequence[Push], now: int, attempt: str) -> list[Push]:
+    async def commit(
+        self, rows: Sequence[Push], now: int, attempt: str, read: dict[str, Versioned[Push]]
+    ) -> list[Push]:
         """Mark rows as `calling` that nobody has touched since; the rows that are ours to call."""
         expected = {row.id: row for row in rows}
         ours: set[str] = set()
@@ -165,11 +173,15 @@ class Desk:
 
         committed: dict[str, Push] = {}
         for some in chunks(list(expected)):
-            committed |= await self.books.rows.change(some, decide, announced=False)
+            committed |= await self.books.rows.change(some, decide, announced=False, read=read)
         return [committed[row.id] for row in rows if row.id in ours]
 
     async def turn_down(
-        self, rows: Sequence[Push], verdicts: Mapping[str, Verdict], fans: Mapping[str, Fan]
+        self,
+        rows: Sequence[Push],
+        verdicts: Mapping[str, Verdict],
+        fans: Mapping[str, Fan],
+        read: dict[str, Versioned[Push]],
     ) -> None:
         """Write the verdicts that are not `Send`."""
         against = {row.id: row for row in rows if not isinstance(verdicts[row.id], Send)}
@@ -180,10 +192,10 @@ class Desk:
         def decide(push: str, known: Push) -> Change[Push] | None:
             if known != against[push]:
                 return None
-            return _write_down(known, verdicts[push], now)
+            return write_down(known, verdicts[push], now)
 
         for some in chunks(list(against)):
-            await self.books.rows.change(some, decide, announced=False)
+            await self.books.rows.change(some, decide, announced=False, read=read)
         await self.take_back(
             {
                 row.fan: debit
@@ -200,7 +212,7 @@ class Desk:
             fans,
         )
         for (channel, kind, reason), number in Counter(
-            (row.channel, *_name(verdicts[row.id])) for row in against.values()
+            (row.channel, *name_verdict(verdicts[row.id])) for row in against.values()
         ).items():
             self.observer.decided(channel, kind, reason, number)
 
@@ -219,18 +231,25 @@ class Desk:
         for some in chunks(list(debits)):
             await self.books.ledgers.change(some, decide, announced=False)
 
-    async def put_back(self, rows: Sequence[Push], reason: str) -> None:
-        """Free rows that were marked `calling` and, for certain, never called."""
+    async def put_back(
+        self, rows: Sequence[Push], reason: str, read: dict[str, Versioned[Push]] | None = None
+    ) -> None:
+        """Free rows that were marked `calling` and, for certain, never called.
+
+        They keep their place in the queue: they did not have their turn.
+        """
         now = self.time.moment().now
         expected = {row.id: row.attempt for row in rows}
 
         def decide(push: str, known: Push) -> Change[Push] | None:
             if known.state is not PushState.CALLING or known.attempt != expected[push]:
                 return None
-            return pushes.hold(known, reason, now, not_before=None, look_at=now)
+            return pushes.hold(
+                known, reason, now, not_before=None, look_at=now, deadline=known.deadline or None
+            )
 
         for some in chunks(list(expected)):
-            await self.books.rows.change(some, decide, announced=False)
+            await self.books.rows.change(some, decide, announced=False, read=read)
 
     async def _look_again(self, rows: Mapping[str, Push], before: Mapping[str, Fan]) -> None:
         """Wake rows whose fan acted while the row was being held: that act may have missed it."""
@@ -239,54 +258,11 @@ class Desk:
         after = await self.read_fans(rows)
         missed = [row.id for fan, row in rows.items() if after[fan].facts != before[fan].facts]
         if missed:
-            await self.books.rows.change(missed, _wake, announced=False)
+            await self.wake(missed)
 
-
-def leave(_id: str, _state: object) -> None:
-    """Change nothing: only read."""
-
-
-def chunks(items: Sequence[S]) -> list[Sequence[S]]:
-    """Parts of at most `CHUNK`."""
-    return [items[first : first + CHUNK] for first in range(0, len(items), CHUNK)]
-
-
-def one_a_fan(rows: Sequence[Push]) -> list[Push]:
-    """The first row of each fan; a fan's pushes are decided one after the other."""
-    first: dict[str, Push] = {}
-    for row in rows:
-        first.setdefault(row.fan, row)
-    return list(first.values())
-
-
-def _wake(_push: str, known: Push) -> Change[Push] | None:
-    return pushes.wake(known)
-
-
-def _write_down(row: Push, verdict: Verdict, now: int) -> Change[Push] | None:
-    if row.state not in OPEN_STATES:
-        return None
-    match verdict:
-        case Hold(reason, not_before, look_at, waits_for_fan):
-            return pushes.hold(
-                row,
-                reason,
-                now,
-                not_before=not_before,
-                look_at=look_at,
-                waits_for_fan=waits_for_fan,
-            )
-        case Drop(reason):
-            return pushes.drop(row, reason, now)
-        case Send():
-            return None
-
-
-def _name(verdict: Verdict) -> tuple[str, str]:
-    match verdict:
-        case Hold(reason=reason):
-            return "held", reason
-        case Drop(reason=reason):
-            return "dropped", reason
-        case _:
-            return "going", ""
+    async def wake(self, ids: Sequence[str]) -> None:
+        """Have held rows decided again at once."""
+        now = self.time.moment().now
+        await self.books.rows.change(
+            ids, lambda _id, known: pushes.wake(known, now), announced=False
+        )

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from services.notifier.domain import pushes
 from services.notifier.domain.account import (
     Account,
     AccountKind,
@@ -30,12 +29,16 @@ from services.notifier.domain.decide_push import (
     decide_campaign,
     decide_push,
 )
+from services.notifier.domain.fan import Fan
 from services.notifier.domain.periods import MINUTE_MS, day_of
 from services.notifier.domain.pushes import Push
 from services.notifier.domain.waves import MOST_FANS, wave_size
-from services.notifier.loops.desk import Desk, leave, one_a_fan
+from services.notifier.loops.desk import Desk
+from services.notifier.loops.last_look import look_again, read_contexts
 from services.notifier.loops.open_waves import OpenWaves
+from services.notifier.loops.rows import by_id, one_a_fan, states
 from services.notifier.ports import PushChannel
+from shared.documents.reader import Versioned
 from shared.kafka.handler import Change
 
 ALONE: Final = "waiting_for_a_second_fan"
@@ -70,6 +73,8 @@ class MassSender:
         self._tenure = 0
         self._marked: list[Push] = []
         """Marked for a wave that has perhaps not become real."""
+        self._rows: dict[str, Versioned[Push]] = {}
+        """The step's rows as they were read or written last."""
 
     async def recover(self, tenure: int, called_before: int) -> None:
         """Free the rows that a holder before us marked for a wave that never became real.
@@ -79,6 +84,7 @@ class MassSender:
         self._tenure = tenure
         self._marked = []
         desk = self._desk
+        await desk.adopt(self._channel.name)
         account = await desk.read_account()
         rows = await desk.books.queries.calling(desk.account, self._channel.name, called_before)
         real = account.wave.id if account.wave else None
@@ -97,18 +103,21 @@ class MassSender:
         )
         if not due:
             return 0
-        rows = one_a_fan([row for row in due if row.campaign == due[0].campaign])
+        self._rows = by_id(due)
+        first = due[0].state.campaign
+        rows = one_a_fan([one.state for one in due if one.state.campaign == first])
         context = (await desk.contexts(rows[:1], account, moment))[rows[0].campaign]
         gate = self._decide_wave(context)
-        fans = await desk.read_fans(row.fan for row in rows)
+        read = await desk.find_fans(row.fan for row in rows)
+        fans = states(read)
         verdicts: dict[str, Verdict] = {}
         for row in rows:
             verdict = decide_push(fans[row.fan], row, context)
             verdicts[row.id] = gate if gate and isinstance(verdict, Send) else verdict
         going = [row for row in rows if isinstance(verdicts[row.id], Send)]
-        await desk.turn_down(rows, verdicts, fans)
+        await desk.turn_down(rows, verdicts, fans, self._rows)
         if going:
-            await self._gather(going, context)
+            await self._gather(going, context, read)
         return len(rows)
 
     async def _sure_moment(self, account: Account) -> Moment:
@@ -134,30 +143,46 @@ class MassSender:
         free_at = mass_free_at(context.account, self._kind, now)
         return Hold(SLOT_TAKEN, free_at, free_at) if free_at > now else None
 
-    async def _gather(self, going: Sequence[Push], context: Context) -> None:
+    async def _gather(
+        self, going: Sequence[Push], context: Context, read: dict[str, Versioned[Fan]]
+    ) -> None:
         desk = self._desk
         size = wave_size(len(going))
         if not size:
             await self._wait_for_second(going[0], context)
             return
-        verdicts, fans = await desk.debit(going[:size], {context.campaign.id: context})
+        verdicts, fans = await desk.debit(going[:size], {context.campaign.id: context}, read)
         desk.observer.step("wave_debited")
-        await desk.turn_down(going[:size], verdicts, fans)
+        await desk.turn_down(going[:size], verdicts, fans, self._rows)
         rows = [row for row in going[:size] if isinstance(verdicts[row.id], Send)]
         if wave_size(len(rows)) != len(rows):
             return
         key = self._new_attempt()
         self._marked = [replace(row, attempt=key) for row in rows]
-        ours = await desk.commit(rows, context.moment.now, key)
-        self._marked = ours
+        self._marked = await desk.commit(rows, context.moment.now, key, self._rows)
         desk.observer.step("wave_marked")
-        wave = await self._open(key, ours, context) if wave_size(len(ours)) == len(ours) else None
+        ours, fresh = await self._still_wanted(self._marked, context)
+        wave = await self._open(key, ours, fresh) if wave_size(len(ours)) == len(ours) else None
         if wave is None:
             await self._unmark(await desk.read_account())
             return
         self._marked = []
         desk.observer.step("wave_opened")
         await self._waves.call_first(wave, ours, context.campaign)
+
+    async def _still_wanted(
+        self, rows: Sequence[Push], context: Context
+    ) -> tuple[list[Push], Context]:
+        """The last look: who may still be named, and campaign and account as they are now."""
+        if not rows:
+            return [], context
+        look = await look_again(self._desk, rows)
+        await self._desk.put_back(
+            [row for row in rows if row.id not in look.wanted], ABANDONED, self._rows
+        )
+        # Reading many fans takes long; what staff decided meanwhile is about all of them.
+        fresh = await read_contexts(self._desk, [context.campaign.id])
+        return [row for row in rows if row.id in look.wanted], fresh[context.campaign.id]
 
     async def _open(self, key: str, rows: Sequence[Push], context: Context) -> Wave | None:
         """Take the slot; None where anything has changed since the decision."""
@@ -192,24 +217,15 @@ class MassSender:
     async def _wait_for_second(self, row: Push, context: Context) -> None:
         """Hold a single fan, or wake the one who waits already: then both are due together."""
         desk = self._desk
-        others = await desk.books.queries.held_for(desk.account, ALONE)
-        found = await desk.books.rows.change(others, leave, announced=False) if others else {}
-        partners = [
-            one.id
-            for one in found.values()
-            if (one.campaign, one.fan) != (row.campaign, row.fan) and one.campaign == row.campaign
-        ]
+        alone = [one.state for one in await desk.books.queries.held_for(desk.account, ALONE)]
+        partners = [one.id for one in alone if one.campaign == row.campaign and one.fan != row.fan]
         if partners:
-            await desk.books.rows.change(partners, _wake, announced=False)
+            await desk.wake(partners)
             return
         look_at = min(context.moment.now + MINUTE_MS, context.campaign.expires)
         fans = await desk.read_fans([row.fan])
-        await desk.turn_down([row], {row.id: Hold(ALONE, None, look_at)}, fans)
+        await desk.turn_down([row], {row.id: Hold(ALONE, None, look_at)}, fans, self._rows)
 
 
 def _is_planned(campaign: Campaign) -> bool:
     return campaign.audience_tag is None or campaign.plan.done
-
-
-def _wake(_push: str, known: Push) -> Change[Push] | None:
-    return pushes.wake(known)

@@ -37,7 +37,8 @@ from services.notifier.domain.waves import (
     next_try,
     why_ended,
 )
-from services.notifier.loops.desk import Desk, chunks, leave
+from services.notifier.loops.desk import Desk
+from services.notifier.loops.rows import chunks
 from services.notifier.ports import PushChannel
 from shared.kafka.handler import Change
 from shared.platforms.outcomes import Accepted, Reaction, Reason, Refused, Unknown
@@ -75,8 +76,7 @@ class OpenWaves:
         now = self._desk.time.moment().now
         if now < wave.try_at:
             return 0
-        campaigns = self._desk.books.campaigns
-        campaign = (await campaigns.change([wave.campaign], leave, announced=False))[wave.campaign]
+        campaign = await self._campaign(wave)
         ended = why_ended(wave, campaign, now)
         if ended is not None:
             await self._note(wave, "unknown", ended)
@@ -85,19 +85,29 @@ class OpenWaves:
 
     async def _repeat(self, account: Account, wave: Wave, campaign: Campaign, now: int) -> int:
         desk = self._desk
-        waits = must_wait(campaign, account, desk.rules.quiet_hours, now)
-        if waits or call_free_at(account, now) > now:
+        quiet = desk.rules.quiet_hours
+        if must_wait(campaign, account, quiet, now) or call_free_at(account, now) > now:
             return 0
         rows = await self._who_still_may(wave, now)
         if len(rows) < FEWEST_FANS:
             await self._note(wave, "unknown", TOO_FEW_LEFT)
             return wave.fans
+        # Reading the fans may have taken long: campaign and account once more, as before any call.
+        now = desk.time.moment().now
+        campaign = await self._campaign(wave)
+        if why_ended(wave, campaign, now) is not None:
+            return wave.fans  # and the next step ends it
         again = repeat_wave(account, wave, now, next_try(wave, now))
-        if again.wave is None or not await desk.change_account(account, again):
+        if again.wave is None or not await desk.change_account(
+            account, again, lambda known: not must_wait(campaign, known, quiet, now)
+        ):
             return 0
         outcome = await self._call(again.wave, rows, campaign)
         await self._learn(again.wave, outcome)
         return wave.fans
+
+    async def _campaign(self, wave: Wave) -> Campaign:
+        return (await self._desk.read_campaigns([wave.campaign]))[wave.campaign]
 
     async def _who_still_may(self, wave: Wave, now: int) -> list[Push]:
         """The wave's fans without those who opted out or left meanwhile.

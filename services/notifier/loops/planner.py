@@ -11,7 +11,7 @@ from typing import Final
 
 from services.notifier.domain.campaigns import Campaign, Plan, occurrence_to_plan, push_id
 from services.notifier.domain.pushes import Push
-from services.notifier.handlers.tag_changes import insert
+from services.notifier.handlers.tag_changes import insert, not_there
 from services.notifier.ports import (
     CampaignQueries,
     Clock,
@@ -127,4 +127,4 @@ class Planner:
                 )
             ]
         }
-        await self._rows.change(list(rows), insert(rows), announced=False)
+        await self._rows.change(list(rows), insert(rows), announced=False, read=not_there(rows))

@@ -1,8 +1,9 @@
 """Sends pushes that name one fan each and have no idempotency key: never twice, whatever happens.
 
-A step: due rows, fresh fans, decisions, debits, `calling`, the calls, the outcomes. A row that a
-crash left in `calling` may have been called, so it ends as `unknown`. What this process knows about
-its own calls it keeps until it is written: known outcomes, and rows it never came to call.
+A step: due rows, fresh fans, decisions, debits, `calling`, a last look, the calls, the outcomes. A
+row that a crash left in `calling` may have been called, so it ends as `unknown`. What this process
+knows about its own calls it keeps until it is written: known outcomes, and rows it never came to
+call. What it has read or written it goes on from, as long as nobody else has changed it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Final
 
 from services.notifier.domain import pushes
 from services.notifier.domain.account import Account, stop_channel
+from services.notifier.domain.campaigns import Content
 from services.notifier.domain.decide_push import Context, Send, Verdict, decide_push
 from services.notifier.domain.fan import Fan
 from services.notifier.domain.ledger import CALL_HORIZON_MS
@@ -22,19 +24,30 @@ from services.notifier.domain.pushes import Push, PushState
 from services.notifier.domain.reactions import (
     CRASHED,
     CallOutcome,
+    closes_channel,
     name_outcome,
     settle_ledger,
     settle_push,
     stop_after,
 )
-from services.notifier.loops.desk import Desk, chunks, one_a_fan
+from services.notifier.loops.desk import Desk
+from services.notifier.loops.last_look import look_again
+from services.notifier.loops.rows import by_id, chunks, one_a_fan, states
 from services.notifier.ports import PushChannel, Rest
+from shared.documents.reader import Versioned
 from shared.errors import TransientError
 from shared.kafka.handler import Change
 from shared.platforms.outcomes import Reason, Unknown
 
 DECIDED_AT_ONCE: Final = 500
+"""Rows looked at in a step while none of them may go."""
+SENT_FROM: Final = 100
+"""Rows looked at in a step while some may go: more than one step sends."""
 CALLS_AT_ONCE: Final = 64
+TOGETHER_S: Final = 0.5
+"""Calls of so long a time are made together, after one last look."""
+LONGEST_REST_S: Final = 5.0
+"""A slow pace is kept in steps of so long, so that the account's lease and other channels go on."""
 START_WITHIN_MS: Final = 4_000
 """A call starts within so long after its debit, or not at all: windows close, leases end."""
 NOT_CALLED: Final = "not_called_in_time"
@@ -49,6 +62,7 @@ class SingleSender:
         rate: calls a second at most.
         rest: waits.
         new_attempt: makes names that are never used twice.
+        together_s: calls of so many seconds share a last look; 0 for each its own.
     """
 
     def __init__(
@@ -59,6 +73,7 @@ class SingleSender:
         rate: float,
         rest: Rest,
         new_attempt: Callable[[], str],
+        together_s: float = TOGETHER_S,
     ) -> None:
         self._desk = desk
         self._channel = channel
@@ -66,6 +81,15 @@ class SingleSender:
         self._rest = rest
         self._new_attempt = new_attempt
         self._batch = max(1, min(CALLS_AT_ONCE, int(rate * 2)))
+        self._together = max(1, int(rate * together_s))
+        self._free_at = 0
+        """When the next batch may be called, by our monotonic clock: a batch keeps the pace."""
+        self._some_go = True
+        """Whether any row of the last step could go."""
+        self._rows: dict[str, Versioned[Push]] = {}
+        """The step's rows as they were read or written last."""
+        self._fans: dict[str, Versioned[Fan]] = {}
+        """Their fans."""
         self._committed: dict[str, Push] = {}
         """Marked `calling`, perhaps, and not called."""
         self._outcomes: dict[str, tuple[Push, CallOutcome]] = {}
@@ -75,6 +99,7 @@ class SingleSender:
         """Settle rows left in `calling`: ours as we know, others' as unknown."""
         await self.settle()
         desk = self._desk
+        await desk.adopt(self._channel.name)
         rows = await desk.books.queries.calling(desk.account, self._channel.name, called_before)
         if not rows:
             return
@@ -99,20 +124,25 @@ class SingleSender:
         desk = self._desk
         await self.settle()
         moment = desk.time.moment()
-        due = one_a_fan(
-            await desk.books.queries.due(
-                desk.account, self._channel.name, moment.now, DECIDED_AT_ONCE
-            )
+        found = await desk.books.queries.due(
+            desk.account,
+            self._channel.name,
+            moment.now,
+            SENT_FROM if self._some_go else DECIDED_AT_ONCE,
         )
-        if not due:
+        if not found:
             return 0
+        self._rows = by_id(found)
+        due = one_a_fan([one.state for one in found])
         contexts = await desk.contexts(due, account, moment)
-        fans = await desk.read_fans(row.fan for row in due)
+        self._fans = await desk.find_fans(row.fan for row in due)
+        fans = states(self._fans)
         verdicts: dict[str, Verdict] = {
             row.id: decide_push(fans[row.fan], row, contexts[row.campaign]) for row in due
         }
         going = [row for row in due if isinstance(verdicts[row.id], Send)][: self._batch]
-        await desk.turn_down(due, verdicts, fans)
+        self._some_go = bool(going)
+        await desk.turn_down(due, verdicts, fans, self._rows)
         if going:
             await self._send(going, contexts)
         return len(due)
@@ -120,7 +150,7 @@ class SingleSender:
     async def settle(self) -> None:
         """Write what is known about this process's calls and is not written yet."""
         if self._committed:
-            await self._desk.put_back(list(self._committed.values()), NOT_CALLED)
+            await self._desk.put_back(list(self._committed.values()), NOT_CALLED, self._rows)
             self._committed.clear()
         if not self._outcomes:
             return
@@ -135,38 +165,60 @@ class SingleSender:
 
     async def _send(self, going: Sequence[Push], contexts: Mapping[str, Context]) -> None:
         desk = self._desk
+        wait_s = (self._free_at - desk.time.read().mono) / 1000
+        if wait_s > 0:
+            await self._rest(min(wait_s, LONGEST_REST_S))
+            if wait_s > LONGEST_REST_S:
+                return
         started, moment = desk.time.read().mono, desk.time.moment()
         contexts = {name: replace(one, moment=moment) for name, one in contexts.items()}
-        verdicts, fans = await desk.debit(going, contexts)
+        verdicts, fans = await desk.debit(going, contexts, self._fans)
         desk.observer.step("debited")
-        await desk.turn_down(going, verdicts, fans)
+        await desk.turn_down(going, verdicts, fans, self._rows)
         rows = [row for row in going if isinstance(verdicts[row.id], Send)]
         attempt = self._new_attempt()
         self._committed = {row.id: replace(row, attempt=attempt) for row in rows}
-        ours = await desk.commit(rows, moment.now, attempt)
+        ours = await desk.commit(rows, moment.now, attempt, self._rows)
         self._committed = {row.id: row for row in ours}
         desk.observer.step("committed")
+        self._free_at = desk.time.read().mono + round(len(ours) / self._rate * 1000)
         await asyncio.gather(
             *(
-                self._call(row, contexts[row.campaign], place / self._rate, started)
-                for place, row in enumerate(ours)
+                self._call_some(ours[first : first + self._together], first / self._rate, started)
+                for first in range(0, len(ours), self._together)
             )
         )
         await self.settle()
 
-    async def _call(self, row: Push, context: Context, wait_s: float, started: int) -> None:
+    async def _call_some(self, rows: Sequence[Push], wait_s: float, started: int) -> None:
+        """Call those of the rows that may still go; the others are put back and decided again."""
         if wait_s:
             await self._rest(wait_s)
-            if not await self._is_still_wanted(row):
-                return  # put back, and decided again
+        if any(closes_channel(outcome) for _, outcome in self._outcomes.values()):
+            return  # the account learns of it when the batch is settled
+        try:
+            look = await look_again(self._desk, rows)
+        except TransientError as error:
+            self._desk.observer.failed("last_look", error)
+            return
+        self._fans |= look.fans
+        calls = []
+        for row in rows:
+            content = look.contexts[row.campaign].campaign.content
+            if row.id in look.wanted:
+                calls.append(self._call(row, content, min(started + START_WITHIN_MS, look.ends_at)))
+        await asyncio.gather(*calls)
+
+    async def _call(self, row: Push, content: Content, latest: int) -> None:
+        """Make the call, unless it is too late for it by our monotonic clock."""
         time = self._desk.time
         before = time.read().mono
-        if before - started > START_WITHIN_MS:
+        if before > latest:
             return
         del self._committed[row.id]
         self._outcomes[row.id] = (row, Unknown(Reason.CONNECTION_LOST))
         try:
-            outcome = await self._channel.send([row.openid], context.campaign.content, row.id)
+            outcome = await self._channel.send([row.openid], content, row.id)
         except Exception as error:  # noqa: BLE001 - whatever broke, the call may have been made
             self._desk.observer.failed("call", error)
             return
@@ -174,14 +226,6 @@ class SingleSender:
         self._outcomes[row.id] = (row, outcome)
         seconds = (time.read().mono - before) / 1000
         self._desk.observer.called(self._channel.name, name_outcome(outcome), 1, seconds)
-
-    async def _is_still_wanted(self, row: Push) -> bool:
-        """Whether the fan has neither opted out nor left while the call waited for its turn."""
-        try:
-            facts = (await self._desk.read_fans([row.fan]))[row.fan].facts
-        except TransientError:
-            return False
-        return not facts.opted_out and facts.following is not False
 
     async def _settle_rows(self, outcomes: Mapping[str, tuple[Push, CallOutcome]]) -> None:
         now = self._desk.time.moment().now
@@ -192,7 +236,9 @@ class SingleSender:
                 return None
             return settle_push(known, outcome, now)
 
-        settled = await self._desk.books.rows.change(list(outcomes), decide, announced=False)
+        settled = await self._desk.books.rows.change(
+            list(outcomes), decide, announced=False, read=self._rows
+        )
         for (state, reason), number in Counter(
             (row.state.value, row.reason) for row in settled.values()
         ).items():
@@ -207,7 +253,9 @@ class SingleSender:
             ledger = settle_ledger(fan.ledger, push, outcome, now)
             return Change(replace(fan, ledger=ledger)) if ledger != fan.ledger else None
 
-        await self._desk.books.ledgers.change(list(by_fan), decide, announced=False)
+        await self._desk.books.ledgers.change(
+            list(by_fan), decide, announced=False, read=self._fans
+        )
 
     async def _settle_channel(self, outcomes: Mapping[str, tuple[Push, CallOutcome]]) -> None:
         desk = self._desk

@@ -19,7 +19,7 @@ from shared.settings import ServiceSettings
 from shared.web.health import Phase
 from shared.web.service import Service
 from tests.component.notifier.test_pushes_are_held_or_dropped import NIGHT, QUIET, follow, write
-from tests.support.notifier_fakes import MemoryWaveQueries
+from tests.support.notifier_fakes import MemoryFanQueries, MemoryWaveQueries
 from tests.support.notifier_world import ACCOUNT, World
 
 PLANNER, VIEWER = "planner-token-of-this-test", "viewer-token-of-this-test"
@@ -30,10 +30,14 @@ class ApiSettings(ServiceSettings):
 
 
 def api_of(world: World, *, token: str = PLANNER) -> httpx.AsyncClient:
+    # It caches, as the writer of a process that owns all fans may: nobody must notice.
     api = StaffApi(
         campaigns=world.books.campaigns,
-        facts=world.write(records.FactDocuments()),
+        facts=world.write(records.FactDocuments(), cached=100),
+        campaigns_now=world.books.campaigns_now,
+        fans_now=world.books.fans_now,
         campaign_queries=world.campaign_queries,
+        fan_queries=MemoryFanQueries(world.stores[records.FANS]),
         push_queries=world.queries,
         wave_queries=MemoryWaveQueries(world.stores[records.WAVES]),
         channels={

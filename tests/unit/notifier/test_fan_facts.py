@@ -135,7 +135,7 @@ def test_a_weibo_subscription_keyword_is_a_preference() -> None:
         ("订阅", False),
         ("DY", False),
         ("我想退订这个月的套餐怎么办", None),
-        ("T", None),
+        ("T", True),
         ("", None),
         ("订单", None),
         ("退订" * 100, None),
