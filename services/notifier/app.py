@@ -25,6 +25,7 @@ from services.notifier.domain.platform_clock import Reading
 from services.notifier.handlers.fan_events import FanEventsHandler
 from services.notifier.handlers.incidents import IncidentsHandler
 from services.notifier.handlers.tag_changes import TagChangesHandler
+from services.notifier.loops.bells import RingingWriter
 from services.notifier.loops.desk import Books
 from services.notifier.loops.planner import Planner
 from services.notifier.loops.relay import Relay
@@ -43,6 +44,7 @@ from shared.settings import SettingsError
 from shared.startup import until_it_answers
 from shared.store.client import close, connect, reachable
 from shared.store.mongo import MongoGuardedStore, MongoLeases, MongoPartitionBooks
+from shared.waiting import Bell
 from shared.web.service import Hook, Service
 
 TOPICS = ("fan-events.v1", "tag-changes.v1", "incidents.v1")
@@ -126,6 +128,9 @@ def create_app(settings: NotifierSettings, *, http: httpx.AsyncClient | None = N
         accounts_now=read(records.SendingDocuments()),
         campaigns_now=read(records.CampaignDocuments()),
     )
+    bells = {account: Bell() for account in accounts}
+    planning = Bell()
+    planned_rows = RingingWriter(rows, list(bells.values()))
     partition_books = MongoPartitionBooks(database)
 
     def consume(handler: Handler[S], topic: str) -> None:
@@ -137,27 +142,27 @@ def create_app(settings: NotifierSettings, *, http: httpx.AsyncClient | None = N
             cached_documents=0,  # as above
         )
 
-    consume(FanEventsHandler(rows, push_queries), "fan-events.v1")
-    consume(TagChangesHandler(rows, campaign_queries), "tag-changes.v1")
-    consume(IncidentsHandler(rows, push_queries), "incidents.v1")
+    consume(FanEventsHandler(planned_rows, push_queries), "fan-events.v1")
+    consume(TagChangesHandler(planned_rows, campaign_queries), "tag-changes.v1")
+    consume(IncidentsHandler(planned_rows, push_queries), "incidents.v1")
     client = http or httpx.AsyncClient(timeout=settings.call_timeout_s)
     senders = Senders(
         settings, books, client, leases=leases, holder=holder, clock=clock, observer=observer
     )
     planner = Planner(
         books.campaigns,
-        rows,
+        planned_rows,
         campaign_queries,
         fan_queries,
         leases=leases,
         holder=holder,
         clock=clock,
-        rest=asyncio.sleep,
+        bell=planning,
         observer=observer,
     )
     relay = Relay((rows, waves), observer, rest=asyncio.sleep)
     api = StaffApi(
-        campaigns=books.campaigns,
+        campaigns=RingingWriter(books.campaigns, [planning]),
         facts=write(records.FactDocuments()),
         campaigns_now=books.campaigns_now,
         fans_now=books.fans_now,
@@ -183,7 +188,7 @@ def create_app(settings: NotifierSettings, *, http: httpx.AsyncClient | None = N
         "relay": relay.run,
     }
     for account, config in accounts.items():
-        tasks[f"sender {account}"] = senders.make_loop(account, config).run
+        tasks[f"sender {account}"] = senders.make_loop(account, config, bells[account]).run
     return Service(
         settings,
         routes=api.routes(),

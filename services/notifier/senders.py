@@ -25,6 +25,7 @@ from services.notifier.ports import Clock, SendingObserver
 from services.notifier.settings import NotifierSettings
 from shared.platforms.accounts import Accounts, WeChatAccount, WeiboAccount
 from shared.store.ports import Leases
+from shared.waiting import Bell
 
 AccountConfig = WeChatAccount | WeiboAccount
 _KEY_BYTES: Final = 16
@@ -66,8 +67,8 @@ class Senders:
         self._clock = clock
         self._observer = observer
 
-    def make_loop(self, account: str, config: AccountConfig) -> AccountLoop:
-        """The loop of one account over the channels of its platform."""
+    def make_loop(self, account: str, config: AccountConfig, bell: Bell) -> AccountLoop:
+        """The loop of one account over the channels of its platform, and what wakes it."""
         if isinstance(config, WeChatAccount):
             platform, kind = "wechat", config.kind
             client = connect_wechat(config, self._http, time.monotonic)
@@ -85,7 +86,7 @@ class Senders:
             senders,
             leases=self._leases,
             holder=self._holder,
-            rest=asyncio.sleep,
+            bell=bell,
         )
 
     def _make_sender(

@@ -26,7 +26,8 @@ from shared.observe.observer import Observer
 from shared.store.ports import GuardedStore, GuardedWrite
 
 CACHED_DOCUMENTS = 50_000
-CLEAN_AFTER_S = 0.5
+CLEAN_AFTER_S = 1.0
+"""A document that rests for so long is written once more, without what was announced."""
 CLEAN_AT_ONCE = 1_000
 """Documents a tidying write takes at the most."""
 YIELD_EVERY = 200
@@ -75,6 +76,7 @@ class DocumentWriter(Generic[S]):
         self._announcer = Announcer(publisher, group, observer)
         self._known: dict[str, Entry] = {}
         self._untidy: dict[str, Held[S]] = {}
+        self._tidiable = asyncio.Event()
         self._lock = asyncio.Lock()
         self._tidying: asyncio.Task[None] | None = None
 
@@ -267,6 +269,7 @@ class DocumentWriter(Generic[S]):
             if not document.book.outbox:
                 continue
             self._untidy[document_id] = document
+            self._tidiable.set()
             for entry in document.book.outbox:
                 if entry.progress == "waiting":
                     entry.progress = "sent"
@@ -276,11 +279,15 @@ class DocumentWriter(Generic[S]):
 
     async def _tidy_forever(self) -> None:
         while True:
+            await self._tidiable.wait()
+            self._tidiable.clear()
             await asyncio.sleep(CLEAN_AFTER_S)
             try:
                 await self.tidy()
             except TransientError as error:
                 self._observer.failure(self._group, "tidy", error)
+            if self._untidy:
+                self._tidiable.set()
 
     async def tidy(self) -> None:
         """Write the outboxes of documents whose announcements are through and that rest."""

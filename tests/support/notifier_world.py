@@ -41,6 +41,7 @@ from shared.store.ports import GuardedWrite
 from shared.testing.memory_log import MemoryPublisher
 from shared.testing.memory_store import MemoryGuardedStore, MemoryLeases
 from shared.testing.silent_observer import SilentObserver
+from shared.waiting import Bell
 from tests.support.notifier_fakes import (
     FakeChannel,
     FakeClock,
@@ -287,7 +288,7 @@ class World:
             [self.single_sender, self.mass_sender],
             leases=self.leases,
             holder=self.holder,
-            rest=no_rest,
+            bell=Bell(),
         )
         self.planner = Planner(
             self.books.campaigns,
@@ -297,7 +298,7 @@ class World:
             leases=self.leases,
             holder=self.holder,
             clock=self.clock,
-            rest=no_rest,
+            bell=Bell(),
             observer=self.observer,
         )
 

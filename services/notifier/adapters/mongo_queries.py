@@ -36,6 +36,7 @@ _INDEXES: Final[Mapping[str, Sequence[tuple[str, Sequence[tuple[str, int]]]]]] =
                  ("look_at", ASCENDING))),
         ("queue", (("account", ASCENDING), ("channel", ASCENDING), ("lane", ASCENDING),
                    ("deadline", ASCENDING))),
+        ("looks", (("account", ASCENDING), ("lane", ASCENDING), ("look_at", ASCENDING))),
         ("attempt", (("attempt", ASCENDING), ("state", ASCENDING))),
         ("fan", (("fan", ASCENDING), ("created_at", DESCENDING))),
         ("campaign", (("campaign", ASCENDING), ("state", ASCENDING), ("reason", ASCENDING))),
@@ -78,6 +79,19 @@ class MongoPushQueries:
                 cursor = self._rows.find(query).sort([("deadline", ASCENDING)]).limit(limit)
                 found += await self._versions(cursor)
         return sorted(found, key=lambda one: (one.state.deadline, one.state.id))[:limit]
+
+    async def first_look(self, account: str) -> int | None:
+        """See the port."""
+        found: list[int] = []
+        with transient("looking for the next push"):
+            for lane in Lane:  # one equality each, so that the index sorts
+                query = {"account": account, "lane": lane.value}
+                first = await self._rows.find_one(
+                    query, {"look_at": 1}, sort=[("look_at", ASCENDING)]
+                )
+                if first is not None:
+                    found.append(first["look_at"])
+        return min(found, default=None)
 
     async def unqueued(
         self, account: str, channel: str, now: int, limit: int

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from math import inf
 from typing import Final
 
 from services.notifier.domain.account import Account
@@ -17,15 +18,20 @@ from services.notifier.domain.periods import HOUR_MS, MINUTE_MS
 from services.notifier.loops.desk import Desk
 from services.notifier.loops.mass import MassSender
 from services.notifier.loops.single import SingleSender
-from services.notifier.ports import Rest
 from shared.errors import TransientError
 from shared.kafka.handler import Change
 from shared.store.ports import Leases
+from shared.waiting import Bell, spread
 
 LEASE_S: Final = 30.0
 RENEW_AFTER_MS: Final = 5_000
 """So that a step that takes long has most of the lease before it."""
-IDLE_S: Final = 0.2
+BUSY_S: Final = 0.2
+"""Between two steps while a wave is open."""
+IDLE_S: Final = 3.0
+"""Between two looks for what another process has planned; what this one plans rings."""
+REFUSED_S: Final = 2.0
+"""Between two tries for a lease that another process has."""
 FAILED_S: Final = 1.0
 SWEEP_EVERY_MS: Final = MINUTE_MS
 SWEPT_AFTER_MS: Final = 5 * MINUTE_MS
@@ -42,7 +48,7 @@ class AccountLoop:
         senders: its channels.
         leases: one holder an account.
         holder: names this process.
-        rest: waits.
+        bell: wakes it when this process has planned something.
     """
 
     def __init__(
@@ -52,13 +58,15 @@ class AccountLoop:
         *,
         leases: Leases,
         holder: str,
-        rest: Rest,
+        bell: Bell,
     ) -> None:
         self._desk = desk
         self._senders = tuple(senders)
         self._leases = leases
         self._holder = holder
-        self._rest = rest
+        self._bell = bell
+        self._is_busy = True
+        """Whether a whole step is worth while, whatever is due."""
         self._tenure: int | None = None
         self._held_at = 0
         self._swept_at = 0
@@ -73,16 +81,20 @@ class AccountLoop:
                 await asyncio.wait({step})
                 await self.release()
                 raise
-            await self._rest(wait_s)
+            await self._bell.rest(wait_s)
 
     async def step(self) -> int:
         """One round over the channels; answers how many rows were looked at."""
         if not await self._hold():
             return 0
+        if not self._is_busy and await self._due_in_s() > 0:
+            return 0
+        self._is_busy = True
         looked = 0
         account = await self._desk.read_account()
         for sender in self._senders:
             looked += await sender.step(account)  # before a call, the account is read again
+        self._is_busy = looked > 0 or account.wave is not None
         return looked
 
     async def release(self) -> None:
@@ -101,6 +113,7 @@ class AccountLoop:
     async def _step_safely(self) -> float:
         try:
             looked = await self.step()
+            wait_s = 0.0 if looked else await self._wait_s()
         except TransientError as error:
             self._desk.observer.failed("step", error)
             return FAILED_S
@@ -108,7 +121,20 @@ class AccountLoop:
             self._desk.observer.failed("step", error)
             self._tenure = None  # whatever it was, begin as after a crash
             return FAILED_S
-        return 0.0 if looked else IDLE_S
+        return wait_s
+
+    async def _wait_s(self) -> float:
+        """How long nothing is to be done, as far as this process knows."""
+        if self._tenure is None:
+            return spread(REFUSED_S)
+        if self._is_busy:
+            return BUSY_S
+        return min(spread(IDLE_S), await self._due_in_s())
+
+    async def _due_in_s(self) -> float:
+        """Seconds until a row is to be looked at; not above 0 where one is."""
+        first = await self._desk.books.queries.first_look(self._desk.account)
+        return inf if first is None else (first - self._desk.time.moment().now) / 1000
 
     async def _hold(self) -> bool:
         """Whether this process holds the lease; recovers when it has just got it."""

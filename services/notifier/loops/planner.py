@@ -16,17 +16,18 @@ from services.notifier.ports import (
     CampaignQueries,
     Clock,
     FanQueries,
-    Rest,
     SendingObserver,
     Writer,
 )
 from shared.errors import TransientError
 from shared.kafka.handler import Change
 from shared.store.ports import Leases
+from shared.waiting import Bell, spread
 
 PAGE: Final = 500
 LEASE_S: Final = 30.0
-IDLE_S: Final = 0.5
+IDLE_S: Final = 5.0
+"""Between two looks for what another process was told, or time brings."""
 FAILED_S: Final = 1.0
 _LEASE: Final = "planner"
 
@@ -42,7 +43,7 @@ class Planner:
         leases: one planner at a time; two would do no harm but the same work.
         holder: names this process.
         clock: ours.
-        rest: waits.
+        bell: wakes it when this process was told of a campaign.
         observer: is told what was planned.
     """
 
@@ -56,7 +57,7 @@ class Planner:
         leases: Leases,
         holder: str,
         clock: Clock,
-        rest: Rest,
+        bell: Bell,
         observer: SendingObserver,
     ) -> None:
         self._campaigns = campaigns
@@ -66,7 +67,7 @@ class Planner:
         self._leases = leases
         self._holder = holder
         self._clock = clock
-        self._rest = rest
+        self._bell = bell
         self._observer = observer
 
     async def run(self) -> None:
@@ -76,22 +77,25 @@ class Planner:
                 planned = await self.step()
             except TransientError as error:
                 self._observer.failed("plan", error)
-                await self._rest(FAILED_S)
+                await self._bell.rest(FAILED_S)
             else:
-                await self._rest(0.0 if planned else IDLE_S)
+                await self._bell.rest(0.0 if planned else spread(IDLE_S))
 
     async def step(self) -> int:
         """Plan a page of each campaign that lacks rows; answers how many pages."""
         now = self._clock.read().wall
+        todo = [
+            (campaign, occurrence)
+            for campaign in await self._queries.with_audience(now)
+            if (occurrence := occurrence_to_plan(campaign, now)) is not None
+        ]
+        if not todo:
+            return 0
         if not await self._leases.acquire(_LEASE, self._holder, LEASE_S, now / 1000):
             return 0
-        pages = 0
-        for campaign in await self._queries.with_audience(now):
-            occurrence = occurrence_to_plan(campaign, now)
-            if occurrence is not None:
-                await self._plan_page(campaign, occurrence, now)
-                pages += 1
-        return pages
+        for campaign, occurrence in todo:
+            await self._plan_page(campaign, occurrence, now)
+        return len(todo)
 
     async def _plan_page(self, campaign: Campaign, occurrence: str, now: int) -> None:
         fresh = campaign.plan.occurrence != occurrence
