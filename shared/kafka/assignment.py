@@ -247,6 +247,8 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
             return
         offsets: dict[TopicPartition, int] = {}
         for partition in self.partitions.values():
+            if partition.stopped == "log_went_backwards":  # offsets mean nothing in this log
+                continue
             if partition.advance() > partition.committed:
                 topic_partition = TopicPartition(self.topic_with_prefix, partition.number)
                 offsets[topic_partition] = partition.done
