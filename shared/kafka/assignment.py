@@ -260,7 +260,12 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         consumer = self.consumer()
         if consumer is None:
             return
-        ready = [p for p in self.partitions.values() if p.advance() > p.committed]
+        ready = [
+            p
+            for p in self.partitions.values()
+            # Offsets mean nothing in a log that went backwards.
+            if p.stopped != "log_went_backwards" and p.advance() > p.committed
+        ]
         if not ready:
             return
         self._observer.step(self._group, "announced")

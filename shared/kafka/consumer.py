@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.coordinator.protocol import ConsumerProtocol
 from aiokafka.errors import (
     ConsumerStoppedError,
+    IncompatibleBrokerVersion,
     KafkaError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
@@ -122,6 +123,8 @@ class PartitionConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka shi
     async def unheld(self, topic: str) -> int:
         """How many partitions of the topic no member of the group holds; -1 for no topic.
 
+        0 also where the log can't tell who holds what, as the embedded one.
+
         Raises:
             KafkaError: the log does not answer.
         """
@@ -129,9 +132,11 @@ class PartitionConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka shi
         everything = self.partitions_for_topic(topic)
         if not everything:
             return -1
-        response = await self._coordinator._send_req(  # noqa: SLF001 -- the same as below
-            DescribeGroupsRequest([self._group_id])
-        )
+        question = DescribeGroupsRequest([self._group_id])
+        try:
+            response = await self._coordinator._send_req(question)  # noqa: SLF001 -- as below
+        except (NotImplementedError, IncompatibleBrokerVersion):
+            return 0
         _error, _group, _state, _type, _protocol, members, *_ = response.groups[0]
         for *_, assignment in (member[:5] for member in members):
             if assignment:

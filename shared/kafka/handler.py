@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from shared.events.base import Event
+from shared.observe.traces import valid_traceparent
 
 S = TypeVar("S")
 
@@ -27,7 +28,16 @@ class Fact:
     topic: str
     partition: int
     offset: int
-    traceparent: str = ""
+    trace_header: bytes = b""
+    """The record's `traceparent`, whatever it says."""
+
+    @property
+    def traceparent(self) -> str:
+        """The trace that the record belongs to; empty where it names none, or none that is valid.
+
+        Looked at only where it is needed: few records announce something.
+        """
+        return valid_traceparent(self.trace_header) if self.trace_header else ""
 
 
 @dataclass(frozen=True, slots=True)

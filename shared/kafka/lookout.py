@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 
 from aiokafka import TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError
 
 from shared.kafka.partition import PartitionsHeld
 from shared.kafka.ports import LogConsumer
@@ -52,7 +51,7 @@ class Lookout:
             await asyncio.sleep(LOOK_EVERY_S)
             try:
                 await self.look()
-            except (KafkaError, IllegalStateError) as error:
+            except Exception as error:  # noqa: BLE001 -- who looks no more would see no silence
                 for partition in self._held.partitions.values():
                     partition.wait(time.monotonic())  # who waits for the log is not silent
                 self._observer.failure(self._group, "lag", error)

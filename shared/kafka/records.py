@@ -11,7 +11,6 @@ from shared.errors import DeadLetterReason, PermanentError
 from shared.events import EVENT_TYPES, Event
 from shared.events.envelope import MAX_ID_BYTES
 from shared.kafka.handler import Fact
-from shared.observe.traces import valid_traceparent
 
 ATTRIBUTES = ("ce_id", "ce_source", "ce_specversion", "ce_subject", "ce_time", "ce_type")
 """What may be named in an error's text; a foreign header's name might say anything."""
@@ -83,8 +82,6 @@ class FactReader:
             raise _bad_envelope(f"header {error.args[0]} is missing") from error
         except UnicodeDecodeError as error:
             raise _bad_envelope("a ce_ header is not UTF-8") from error
-        raw_trace = headers.get("traceparent")
-        traceparent = valid_traceparent(raw_trace) if raw_trace else ""
         if not 0 < len(event_id) <= MAX_ID_BYTES:
             raise _bad_envelope("ce_id needs 1 to 256 characters")
         try:
@@ -92,7 +89,13 @@ class FactReader:
         except ValidationError as error:
             raise PermanentError(DeadLetterReason.INVALID_EVENT, _where(error)) from None
         return Fact(
-            event, event_id, source, self._topic, record.partition, record.offset, traceparent
+            event,
+            event_id,
+            source,
+            self._topic,
+            record.partition,
+            record.offset,
+            headers.get("traceparent") or b"",
         )
 
     def _learn_source(self, raw: bytes) -> str:

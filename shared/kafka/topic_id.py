@@ -6,11 +6,12 @@ Source: Apache Kafka's protocol guide, Metadata, version 12.
 
 from __future__ import annotations
 
+import random
 import uuid
 from io import BytesIO
 from typing import Any
 
-from aiokafka.errors import for_code
+from aiokafka.errors import KafkaError, NoBrokersAvailable, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import (
     AbstractType,
@@ -121,10 +122,22 @@ async def ask_topic_id(client: Any, topic: str) -> str:
     Raises:
         KafkaError: the log does not answer, or there is no such topic.
     """
-    try:
-        response = await client.send(client.get_random_node(), _MetadataRequest(topic))
-    except NotImplementedError:  # a broker that does not know this version
-        return ""
+    nodes = [broker.nodeId for broker in client.cluster.brokers()]
+    random.shuffle(nodes)
+    for left, node in enumerate(nodes, 1 - len(nodes)):
+        try:
+            response = await client.send(node, _MetadataRequest(topic))
+        except KafkaError:
+            if not left:  # none of them answers
+                raise
+        except NotImplementedError:  # a broker that does not know this version
+            return ""
+        else:
+            return _id_in(response, topic)
+    raise NoBrokersAvailable
+
+
+def _id_in(response: Any, topic: str) -> str:
     error_code, _name, topic_id, *_ = response.topics[0]
     if error_code:
         raise for_code(error_code)(topic)

@@ -10,7 +10,12 @@ import aiokafka.producer.message_accumulator as accumulator
 from aiokafka import AIOKafkaProducer
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are there, if not listed
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+)
 from pydantic import SecretStr
 
 from deploy.local.audit import audit
@@ -78,6 +83,18 @@ class ConsumedTopic:
             await create_topics(
                 self.log, topic_prefix=self.settings.topic_prefix, consumed=[(TOPIC, SERVICE)]
             )
+
+    def configure(self, **values: str) -> None:
+        """Set configuration of the topic; dots are written as underscores."""
+        entries = [
+            ConfigEntry(name.replace("_", "."), value, incremental_operation=AlterConfigOpType.SET)
+            for name, value in values.items()
+        ]
+        resource = ConfigResource(
+            ConfigResource.Type.TOPIC, self.topic, incremental_configs=entries
+        )
+        for done in self.admin.incremental_alter_configs([resource]).values():
+            done.result(FLUSH_S)
 
     async def start(self) -> None:
         await self.documents.prepare()

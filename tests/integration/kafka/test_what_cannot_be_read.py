@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from aiokafka.record.util import calc_crc32c
-from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from shared.testing.memory_log import record_of
 from tests.support.consumed_topic import ConsumedTopic
@@ -48,12 +47,7 @@ async def test_a_producers_compression_is_read(consumed: ConsumedTopic, codec: s
 @pytest.mark.real
 @pytest.mark.parametrize("codec", CODECS)
 async def test_a_topics_own_compression_is_read(consumed: ConsumedTopic, codec: str) -> None:
-    set_it = ConfigEntry("compression.type", codec, incremental_operation=AlterConfigOpType.SET)
-    resource = ConfigResource(
-        ConfigResource.Type.TOPIC, consumed.topic, incremental_configs=[set_it]
-    )
-    for done in consumed.admin.incremental_alter_configs([resource]).values():
-        done.result(WAIT_S)
+    consumed.configure(compression_type=codec)
     consumed.produce("a", *[f"t{n}" for n in range(10)])
     await consumed.start()
     await until_clicks(consumed, "a", 10)

@@ -123,4 +123,4 @@ def test_a_dead_letter_keeps_null_headers_and_can_always_be_produced(
         error=PermanentError(DeadLetterReason.INVALID_ENVELOPE, "x"),
     )
     assert (letter.key, letter.value) == (key, kept)
-    assert ("tenant", None) in letter.headers
+    assert dict(letter.headers)["tenant"] is None
