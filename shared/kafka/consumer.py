@@ -13,9 +13,11 @@ import time
 from typing import Any, Protocol, cast, runtime_checkable
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.client import ConnectionGroup
 from aiokafka.coordinator.protocol import ConsumerProtocol
 from aiokafka.errors import (
     ConsumerStoppedError,
+    GroupCoordinatorNotAvailableError,
     IncompatibleBrokerVersion,
     KafkaError,
     NoOffsetForPartitionError,
@@ -132,9 +134,13 @@ class PartitionConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka shi
         everything = self.partitions_for_topic(topic)
         if not everything:
             return -1
+        node = self._coordinator.coordinator_id
+        if node is None:
+            raise GroupCoordinatorNotAvailableError
         question = DescribeGroupsRequest([self._group_id])
         try:
-            response = await self._coordinator._send_req(question)  # noqa: SLF001 -- as below
+            # Not by the coordinator: it would take a refusal for the end of its node, and rejoin.
+            response = await self._client.send(node, question, group=ConnectionGroup.COORDINATION)
         except (NotImplementedError, IncompatibleBrokerVersion):
             return 0
         _error, _group, _state, _type, _protocol, members, *_ = response.groups[0]
