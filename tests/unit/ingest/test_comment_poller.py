@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -38,6 +38,8 @@ class FakeComments:
     comments: list[Found] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     pages: int = 0
+    total: Callable[[int, int], int] = lambda length, _page: length
+    """What is said of the length, by the true length and the size of the page."""
 
     def write(self, count: int, openid: str = "o1") -> None:
         for _ in range(count):
@@ -49,7 +51,8 @@ class FakeComments:
         assert (article, index) == ("100", 0)
         if self.refusals:
             return self.refusals.pop(0)
-        return Page(len(self.comments), tuple(self.comments[begin : begin + 49]))
+        page = tuple(self.comments[begin : begin + 49])
+        return Page(self.total(len(self.comments), len(page)), page)
 
 
 @dataclass
@@ -93,6 +96,41 @@ async def test_new_comments_are_published_once(world: World) -> None:
     ids = world.publisher.ids(TOPIC)
     assert len(ids) == len(set(ids)) == 122
     assert {event.comment_id for event in world.published()} == {str(n) for n in range(1, 123)}
+
+
+@pytest.mark.parametrize("count", [49, 50, 98, 147])
+async def test_more_than_a_page_is_read_though_the_total_is_the_pages_size(
+    world: World, count: int
+) -> None:
+    world.comments.write(count)
+    world.comments.total = lambda _length, page: page
+    assert await world.poller().poll(DOC, NOW) == Polled("finished", count)
+    assert len(set(world.publisher.ids(TOPIC))) == count
+
+
+@pytest.mark.parametrize("count", [1, 2, 6, 48])
+async def test_a_total_that_is_too_large_ends_after_one_more_page(world: World, count: int) -> None:
+    world.comments.write(count)
+    world.comments.total = lambda length, _page: length + 1
+    assert await world.poller().poll(DOC, NOW) == Polled("finished", count)
+    assert world.comments.pages <= 2
+    assert await world.poller().poll(DOC, NOW + 60) == Polled("finished")
+
+
+async def test_comments_that_cant_be_told_apart_do_not_hold_up_the_others(world: World) -> None:
+    world.comments.write(60)
+    real = world.comments.read_page
+
+    async def with_a_broken_one(article: str, index: int, begin: int) -> Page | str:
+        page = await real(article, index, begin)
+        assert isinstance(page, Page)
+        kept = tuple(one for one in page.comments if one.comment_id != "30")
+        return replace(page, comments=kept, unreadable=len(page.comments) - len(kept))
+
+    world.comments.read_page = with_a_broken_one  # type: ignore[method-assign] # a fake's fault
+    polled = await world.poller().poll(DOC, NOW)
+    assert (polled.outcome, polled.published, polled.malformed > 0) == ("finished", 59, True)
+    assert await world.poller().poll(DOC, NOW + 60) == Polled("finished")
 
 
 async def test_a_comment_without_an_openid_is_keyed_by_its_own_id(world: World) -> None:
