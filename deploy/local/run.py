@@ -22,7 +22,7 @@ from deploy.local.brand import SHOP, WECHAT, WEIBO
 from deploy.local.keeper import Keeper
 from deploy.local.parts.embedded_log import REPOSITORY
 from deploy.local.parts.errors import PartError
-from deploy.local.private import make_private_folder
+from deploy.local.private import make_private_folder, open_private
 from deploy.local.signals import stop_on_signals
 from deploy.local.stack import Kind, Stack
 
@@ -141,7 +141,7 @@ def _watch(stack: Stack) -> None:
 def only_one(folder: Path) -> Iterator[None]:
     """Refuse a second stack in the same folder: it would remove the first one's files."""
     make_private_folder(folder)
-    with (folder / "lock").open("w") as lock:
+    with open(folder / "lock", "w", encoding="utf-8", opener=open_private) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -57,6 +57,7 @@ class Process:
         self._child: subprocess.Popen[str] | None = None
         self._is_group_gone = True
         self._is_asked_to_end = False
+        self._log_begin = 0
 
     @property
     def pid(self) -> int:
@@ -80,6 +81,7 @@ class Process:
         if not self.log_path.parent.exists():
             make_private_folder(self.log_path.parent)
         with open(self.log_path, "ab", opener=open_private) as log:
+            self._log_begin = log.tell()
             child = subprocess.Popen(
                 ["/bin/sh", "-c", _GATE, self.name, *self.argv],
                 stdin=subprocess.PIPE,
@@ -178,9 +180,9 @@ class Process:
         raise PartError(f"{self.name} was not ready within {timeout_s:g} s; {self._log_hint()}")
 
     def log_tail(self) -> str:
-        """The end of its log."""
+        """The end of its log, since it was started last."""
         with contextlib.suppress(FileNotFoundError):
-            data = self.log_path.read_bytes()
+            data = self.log_path.read_bytes()[self._log_begin :]
             return data[-LOG_TAIL_BYTES:].decode(errors="replace")
         return ""
 

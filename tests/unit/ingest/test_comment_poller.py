@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.ingest.domain.articles import (
     NEVER_MS,
@@ -343,3 +344,24 @@ async def test_the_stores_failure_ends_one_round_not_the_loop(world: World) -> N
     with pytest.raises(TransientError):
         await loop.run_once()
     assert await loop.run_once() == 1
+
+
+async def test_a_refusal_is_told_once_for_each_change(world: World) -> None:
+    world.comments.write(1)
+    world.comments.refusals = ["credentials_refused", "credentials_refused", "too_fast"]
+    clock = [NOW]
+    loop = CommentLoop(
+        FakeIndex(world), world.poller(), accounts=[GH], observer=IngestMetrics(Meter()),
+        clock=lambda: clock[0],
+    )  # fmt: skip
+    with capture_logs() as logs:
+        for _ in range(6):
+            await loop.run_once()
+            clock[0] += 100
+    told = [(one["event"], one.get("reason")) for one in logs if one["log_level"] != "debug"]
+    assert told == [
+        ("ingest.comments.refused", "credentials_refused"),
+        ("ingest.comments.refused", "too_fast"),
+        ("ingest.comments.read", None),
+        ("ingest.comments.read_again", None),
+    ]
