@@ -30,6 +30,7 @@ from shared.settings import SettingsError
 LARGEST_BYTES: Final = 1_048_576
 MOST_FAULTS: Final = 50
 """Told at once; the others are counted."""
+_MOST_NOTED: Final = 1_000
 
 _REFERENCE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _ENV_KEY: Final = "env"
@@ -117,10 +118,12 @@ class ConfigFile:
         self.references: set[Where] = set()
         self._places = document.places
         self._faults: dict[tuple[Place, str], None] = {}
+        self._more = 0
         self._unsound: set[Where] = set()
+        """The places that could not be read, and all places around them."""
         for place, where, said in document.faults:
             self._note(place, where, said)
-            self._unsound.add(where)
+            self._distrust(where)
 
     def at(self, where: Where) -> Place:
         """Return line and column of a field, or of the nearest thing around it that is written."""
@@ -130,7 +133,7 @@ class ConfigFile:
 
     def add(self, where: Where, said: str) -> None:
         """Note a fault, unless it may come from one that was found in reading, there or below."""
-        if not any(one[: len(where)] == where for one in self._unsound):
+        if where not in self._unsound:
             self._note(self.at(where), where, said)
 
     def check(self, model: type[M], where: Where = (), value: Any = None) -> M | None:
@@ -146,6 +149,9 @@ class ConfigFile:
         except ValidationError as error:
             # what pydantic saw is left out: it would be quoted by whoever prints the error
             for details in error.errors(include_url=False, include_input=False):
+                if len(self._faults) >= _MOST_NOTED:  # wording each of them would take long
+                    self._more += 1
+                    continue
                 self.add((*where, *details["loc"]), explain(details, model))
             return None
 
@@ -160,7 +166,7 @@ class ConfigFile:
         told = [
             f"{self.file}:{line}:{column}: {said}" for (line, column), said in sorted(self._faults)
         ]
-        more = len(told) - MOST_FAULTS
+        more = len(told) - MOST_FAULTS + self._more
         if more > 0:
             told[MOST_FAULTS:] = [f"{self.file}: and {more} more faults"]
         raise ConfigFileError(*told)
@@ -206,7 +212,12 @@ class ConfigFile:
 
     def _spoil(self, where: Where, said: str) -> None:
         self._note(self.at(where), where, said)
-        self._unsound.add(where)
+        self._distrust(where)
+
+    def _distrust(self, where: Where) -> None:
+        while where not in self._unsound:
+            self._unsound.add(where)
+            where = where[:-1]
 
     def _note(self, place: Place, where: Where, said: str) -> None:
         self._faults[place, f"{name_place(where)}: {said}" if where else said] = None

@@ -186,6 +186,17 @@ def test_many_faults_are_counted() -> None:
     assert told[-1] == "f.yaml: and 30 more faults"
 
 
+def test_faults_of_a_model_are_counted_without_wording_each() -> None:
+    text = "".join(f"colour{number}: *x\nshade{number}: 1\n" for number in range(20_000))
+    found = parse(text, file="f.yaml")
+    assert found.check(Lists) is None
+    with pytest.raises(ConfigFileError) as caught:
+        found.finish()
+    told = caught.value.problems
+    assert len(told) == MOST_FAULTS + 1
+    assert told[-1].endswith(" more faults")
+
+
 @pytest.mark.parametrize("size", [9, 12])
 def test_a_bomb_of_aliases_costs_no_more_than_its_text(size: int) -> None:
     lines = ["a0: &a0 [x,x,x,x,x,x,x,x,x]"]
