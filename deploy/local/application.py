@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from deploy.local.parts.errors import PartError
+from deploy.local.parts.ports import TAKEN
 from deploy.local.parts.process import Process
 
 READY_TIMEOUT_S = 60.0
@@ -56,6 +60,32 @@ def start_all(applications: Sequence[Application]) -> None:
             application.process.wait_until(application.is_ready, READY_TIMEOUT_S)
         for application in applications:  # one may have lost its port to another that answers
             application.process.check_running()
+    except BaseException:
+        for application in applications:
+            application.process.kill()
+        raise
+
+
+def start_each(applications: Sequence[Application]) -> None:
+    """Start them together; return when each is ready or has ended, or the time is up.
+
+    Raises:
+        PartError: one lost its port to another process; all of them are killed then.
+    """
+    try:
+        for application in applications:
+            application.process.start()
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        for application in applications:
+            left_s = max(0.0, deadline - time.monotonic())
+            with contextlib.suppress(PartError):  # whoever watches them tells
+                application.process.wait_until(application.is_ready, left_s)
+        for application in applications:
+            if (
+                not application.process.is_running()
+                and TAKEN in application.process.log_tail().lower()
+            ):
+                application.process.check_running()
     except BaseException:
         for application in applications:
             application.process.kill()

@@ -14,6 +14,8 @@ from typing import Any
 
 import yaml
 
+from deploy.local.private import write_private
+
 # Our name for the accounts, part of the webhooks' addresses. Events and fans' keys have the
 # platforms' own ids.
 NAME = "brand"
@@ -111,7 +113,7 @@ class Brand:
             "pagerduty": [{"routing_key": self.pagerduty_routing_key, "name": "oncall"}],
             **(overrides or {}),
         }
-        path.write_text(yaml.safe_dump(config, sort_keys=False))
+        write_private(path, yaml.safe_dump(config, sort_keys=False))
 
     def write_accounts(self, path: Path, sandbox_url: str) -> None:
         """Write the services' accounts file, whose secrets are references to the environment."""
@@ -139,7 +141,7 @@ class Brand:
             ],
             "shops": [{"name": SHOP, "secrets": ["${SHOP_WEBHOOK_SECRET}"]}],
         }
-        path.write_text(yaml.safe_dump(accounts, sort_keys=False))
+        write_private(path, yaml.safe_dump(accounts, sort_keys=False))
 
     def write_alerts(
         self, path: Path, sandbox_url: str, incidents: dict[str, Any], escalation: dict[str, Any]
@@ -168,7 +170,7 @@ class Brand:
             },
             "escalation": escalation,
         }
-        path.write_text(yaml.safe_dump(alerts, sort_keys=False))
+        write_private(path, yaml.safe_dump(alerts, sort_keys=False))
 
     def environment(self) -> dict[str, str]:
         """The variables that the files refer to."""

@@ -1,7 +1,8 @@
 """`make run`: the stack left running, with its addresses and a sample call for each input.
 
 ``python -m deploy.local.run``; ``FAN_PARTS=real`` takes Apache Kafka and the compiled store. A
-process that ends by itself is started again, as an orchestrator would do.
+process that ends by itself, also while it starts, is started again after growing pauses; the others
+stay up.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.brand import SHOP, WECHAT, WEIBO
+from deploy.local.keeper import Keeper
 from deploy.local.parts.embedded_log import REPOSITORY
 from deploy.local.parts.errors import PartError
+from deploy.local.private import make_private_folder, open_private
 from deploy.local.signals import stop_on_signals
 from deploy.local.stack import Kind, Stack
 
@@ -36,7 +39,7 @@ def main() -> int:
         with (
             stop_on_signals(),
             only_one(FOLDER),
-            Stack(FOLDER / "stack", kind=kind, report=_report) as stack,
+            Stack(FOLDER / "stack", kind=kind, report=_report, keeps_others_up=True) as stack,
         ):
             print(describe(stack), flush=True)
             _watch(stack)
@@ -95,7 +98,8 @@ Ctrl-C stops everything.
 
 
 def _act(sandbox: str, **action: str) -> str:
-    return f"curl -s {sandbox}/_story/send -d '{json.dumps(action, ensure_ascii=False)}'"
+    content = "-H 'content-type: application/json'"
+    return f"curl -s {sandbox}/_story/send {content} -d '{json.dumps(action, ensure_ascii=False)}'"
 
 
 def _purchase(ingest: str, stack: Stack) -> str:
@@ -127,22 +131,17 @@ def _get(stack: Stack, service: str, role: str, path: str) -> str:
 
 
 def _watch(stack: Stack) -> None:
+    keeper = Keeper(stack, lambda line: print(f"  {line}", flush=True))
     while True:
         time.sleep(LOOK_EVERY_S)
-        for name, application in list(stack.applications.items()):
-            if not application.process.is_running():
-                print(f"  {name} ended; starting it again. Its last lines:", flush=True)
-                print(application.process.log_tail(), flush=True)
-                if name == "sandbox":
-                    raise PartError("the sandbox ended")
-                stack.restart_service(name)
+        keeper.look()
 
 
 @contextmanager
 def only_one(folder: Path) -> Iterator[None]:
     """Refuse a second stack in the same folder: it would remove the first one's files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    make_private_folder(folder)
+    with open(folder / "lock", "w", encoding="utf-8", opener=open_private) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from deploy.local.application import Application, start_all
+from deploy.local.application import Application, start_all, start_each
 from deploy.local.audit import Account, audit
 from deploy.local.brand import Brand
 from deploy.local.environment import service_environment
@@ -25,6 +25,7 @@ from deploy.local.parts.kafka import KafkaCluster
 from deploy.local.parts.ports import HOST, free_port, free_ports, retry_on_taken_port
 from deploy.local.parts.process import Process
 from deploy.local.parts.store import CompiledStore, EmbeddedStore
+from deploy.local.private import make_private_folder
 from deploy.local.signals import deaf_to_interrupts
 
 SERVICES = ("ingest", "segmenter", "notifier", "sentiment")
@@ -62,6 +63,7 @@ class Stack:
         incidents: thresholds of incidents that differ from the service's own.
         escalation: who is told of an incident, and when.
         services: which services to start.
+        keeps_others_up: a service that does not come up stops nothing; see `deploy.local.keeper`.
         command: the program of an application, without its arguments; for tests.
         report: told in one line what happens.
     """
@@ -77,6 +79,7 @@ class Stack:
     incidents: Mapping[str, Any] = field(default_factory=dict)
     escalation: Mapping[str, Any] = field(default_factory=lambda: ESCALATION)
     services: Sequence[str] = SERVICES
+    keeps_others_up: bool = False
     command: Command = lambda name: (
         sys.executable,
         "-m",
@@ -134,7 +137,8 @@ class Stack:
             PartError: a process did not come up; the message quotes its log.
         """
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.logs.mkdir(parents=True)
+        make_private_folder(self.folder)
+        make_private_folder(self.logs)
         self._start_parts()
         retry_on_taken_port(self._start_applications, self._tails)
 
@@ -174,11 +178,14 @@ class Stack:
         """Start a service again on its old port, killing what is left of it; does not wait.
 
         Args:
-            name: the application's name.
+            name: the application's name, or `sandbox`.
             environment: variables for this one process; they win.
         """
         application = self.applications[name]
         application.process.kill()
+        if name == "sandbox":
+            application.process.start()
+            return
         port = int(application.url.rpartition(":")[2])
         self.applications[name] = self._service(name, port, environment or {})
         self.applications[name].process.start()
@@ -212,7 +219,7 @@ class Stack:
         ports = dict(zip(names, free_ports(len(names)), strict=True))
         urls = {name: f"http://{HOST}:{port}" for name, port in ports.items()}
         config = self.folder / "config"
-        config.mkdir(exist_ok=True)
+        make_private_folder(config)
         sandbox_file = config / "sandbox.yaml"
         self.brand.write_sandbox_config(
             sandbox_file, urls.get("ingest", "http://127.0.0.1:9"), self.sandbox_config
@@ -234,7 +241,13 @@ class Stack:
         }
         for name in self.services:
             self.applications[name] = self._service(name, ports[name], {})
-        self._start(list(self.applications.values()))
+        started = list(self.applications.values())
+        if not self.keeps_others_up:
+            self._start(started)
+            return
+        self._start(started[:1])  # without the sandbox there is nothing to talk to
+        self.report(", ".join(self.services))
+        start_each(started[1:])
 
     def _service(self, name: str, port: int, extra: Mapping[str, str]) -> Application:
         service = name.partition("-")[0]

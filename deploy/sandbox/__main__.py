@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 from pathlib import Path
 
 import uvicorn
@@ -12,6 +13,8 @@ from deploy.sandbox.app import create_app
 from deploy.sandbox.books import Books
 from deploy.sandbox.config import load_config
 from deploy.sandbox.world import World
+
+_EXIT_BAD_CONFIG = 2
 
 
 def main() -> None:
@@ -24,7 +27,12 @@ def main() -> None:
     parser.add_argument("--fsync", action="store_true", help="books survive a power cut too")
     args = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
-    world = World(load_config(args.config), books=Books(args.books, fsync=args.fsync))
+    try:
+        config = load_config(args.config)
+    except ValueError as error:
+        sys.stderr.write(f"Can't start, the configuration needs attention: {error}\n")
+        raise SystemExit(_EXIT_BAD_CONFIG) from None
+    world = World(config, books=Books(args.books, fsync=args.fsync))
     uvicorn.run(
         create_app(world),
         host=args.host,

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from deploy.sandbox.clock import Clock, http_date
 from deploy.sandbox.control_api import ControlApi
 from deploy.sandbox.faults import FaultMiddleware
+from deploy.sandbox.loopback import LoopbackOnly
 from deploy.sandbox.pagers.api import PagerApi
 from deploy.sandbox.wechat.api import WechatApi
 from deploy.sandbox.weibo.api import WeiboApi
@@ -56,6 +57,7 @@ def create_app(world: World) -> Starlette:
             *ControlApi(world).routes(),
         ],
         middleware=[
+            Middleware(LoopbackOnly),
             Middleware(DateMiddleware, clock=world.clock),
             Middleware(FaultMiddleware, faults=world.faults),
         ],

@@ -50,6 +50,13 @@ class Entry:
         }
 
 
+def _open_private(path: Path) -> int:
+    """Open for appending, for the owner alone: the books hold what fans were sent."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return descriptor
+
+
 class Books:
     """Entries in memory and, with `directory`, in `books.ndjson` there (appended, flushed)."""
 
@@ -59,8 +66,9 @@ class Books:
         self._fsync = fsync
         self._file: TextIO | None = None
         if directory:
-            directory.mkdir(parents=True, exist_ok=True)
-            self._file = (directory / "books.ndjson").open("a", encoding="utf-8")
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file = _open_private(directory / "books.ndjson")
+            self._file = os.fdopen(file, "a", encoding="utf-8")
 
     def record(
         self,

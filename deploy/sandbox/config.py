@@ -15,7 +15,13 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 _AES_KEY_BYTES = 32
-_FROZEN = ConfigDict(frozen=True, extra="forbid")
+_FROZEN = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+_LARGEST_BYTES = 1_048_576
+_DEEPEST = 20
+
+
+class ConfigError(ValueError):
+    """The file can't be used; the message names it and, where there is one, the line."""
 
 
 class Mode(StrEnum):
@@ -160,6 +166,39 @@ def load_config(path: Path) -> SandboxConfig:
     """Read the YAML file.
 
     Raises:
+        ConfigError: it can't be read, or is more than plain fields, lists and values.
         pydantic.ValidationError: a field is missing, unknown or malformed; it names the field.
     """
-    return SandboxConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    try:
+        with path.open("rb") as file:
+            text = file.read(_LARGEST_BYTES + 1).decode("utf-8-sig")
+        _refuse_what_is_not_plain(text, path)
+        found = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"{path}:{line}: this is not YAML: {error.problem}") from None
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: can't be read: {type(error).__name__}") from None
+    except ConfigError:
+        raise
+    except ValueError:
+        raise ConfigError(f"{path}: a date or number in it does not exist") from None
+    return SandboxConfig.model_validate(found or {})
+
+
+def _refuse_what_is_not_plain(text: str, path: Path) -> None:
+    """Aliases multiply or refer to themselves, tags make objects; depth ends in a recursion."""
+    if len(text.encode()) > _LARGEST_BYTES:
+        raise ConfigError(f"{path}: larger than {_LARGEST_BYTES:,} bytes")
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
+        if anchor is not None or tag is not None:
+            raise ConfigError(f"{path}:{line}: anchors, aliases and tags are not taken")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _DEEPEST:
+            raise ConfigError(f"{path}:{line}: nested deeper than {_DEEPEST} levels")

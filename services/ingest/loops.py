@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from services.ingest.handlers.comments import ELSEWHERE, Polled, Poller
+from services.ingest.handlers.comments import ELSEWHERE, FINISHED, MISSING, Polled, Poller
 from services.ingest.ports import ArticleIndex, Observer
 from shared.errors import TransientError
 from shared.observe.logs import get_logger
@@ -18,6 +18,8 @@ MOST_DUE: Final = 100
 AT_ONCE: Final = 4
 """Articles read at a time."""
 STORE_UNAVAILABLE: Final = "store_unavailable"
+_SAID_ELSEWHERE: Final = frozenset({ELSEWHERE, MISSING})
+"""Not a refusal: another process reads it, or it is no article of ours."""
 
 
 class CommentLoop:
@@ -49,6 +51,8 @@ class CommentLoop:
         self._prepare = prepare
         self._clock = clock
         self._log = get_logger(__name__)
+        self._refused: dict[str, str] = {}
+        """The articles whose comments can't be read now, and why; each change is told once."""
 
     async def run(self) -> None:
         """Read until cancelled; the store's failures are waited out."""
@@ -99,3 +103,14 @@ class CommentLoop:
             )
         elif polled.outcome != ELSEWHERE:
             self._log.debug("ingest.comments.read", article=doc_id, outcome=polled.outcome)
+        self._tell_refusal(doc_id, polled.outcome)
+
+    def _tell_refusal(self, doc_id: str, outcome: str) -> None:
+        if outcome in _SAID_ELSEWHERE:
+            return
+        if outcome == FINISHED:
+            if self._refused.pop(doc_id, None) is not None:
+                self._log.info("ingest.comments.read_again", article=doc_id)
+        elif self._refused.get(doc_id) != outcome:
+            self._refused[doc_id] = outcome
+            self._log.warning("ingest.comments.refused", article=doc_id, reason=outcome)

@@ -51,7 +51,12 @@ class Page:
     """A page of an article's comments, the newest first."""
 
     total: int
+    """How many the platform says there are; it may count only the page, or too many."""
     comments: tuple[Found, ...]
+    unreadable: int = 0
+    """How many more the page has, that can't be read."""
+    asked: int = 49
+    """How many were asked for: a page that has fewer is the list's last one."""
 
 
 class Comments(Protocol):

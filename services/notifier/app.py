@@ -39,8 +39,7 @@ from shared.kafka.session import LogSession
 from shared.kafka.writer import DocumentWriter
 from shared.observe.metrics import Meter
 from shared.observe.runner_metrics import RunnerMetrics
-from shared.platforms.accounts import AccountsFileError, load_accounts
-from shared.settings import SettingsError
+from shared.platforms.accounts import load_accounts
 from shared.startup import until_it_answers
 from shared.store.client import close, connect, reachable
 from shared.store.mongo import MongoGuardedStore, MongoLeases, MongoPartitionBooks
@@ -70,10 +69,7 @@ def create_app(settings: NotifierSettings, *, http: httpx.AsyncClient | None = N
     Raises:
         SettingsError: the accounts file can't be used; each fault is named.
     """
-    try:
-        accounts = find_accounts(load_accounts(settings.accounts_file, os.environ))
-    except AccountsFileError as error:
-        raise SettingsError(*str(error).splitlines()) from error
+    accounts = find_accounts(load_accounts(settings.accounts_file, os.environ))
     service = NotifierSettings.service
     meter = Meter()
     session = LogSession(

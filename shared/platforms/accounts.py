@@ -27,32 +27,29 @@ shops:
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeAlias, cast
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     SecretStr,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
+from shared import config_file
+from shared.config_file import ConfigFileError
+from shared.config_yaml import Where
 from shared.platforms import standard_webhooks
 from shared.platforms.wechat.crypto import MessageCipher
-from shared.settings import SettingsError
 
 WECHAT_BASE_URL: Final = "https://api.weixin.qq.com"
 WEIBO_BASE_URL: Final = "https://m.api.weibo.com"
 
-_REFERENCE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_ENV_KEY: Final = "env"
 _SECRET_FIELDS: Final = frozenset(
     {"token", "encoding_aes_key", "app_secret", "access_token", "secrets"}
 )
@@ -71,8 +68,8 @@ def _require_http(url: str) -> str:
 BaseUrl = Annotated[str, AfterValidator(_require_http)]
 
 
-class AccountsFileError(SettingsError):
-    """The accounts file can't be used; each of its problems names file, line and field."""
+AccountsFileError: TypeAlias = ConfigFileError
+"""The accounts file can't be used; each of its problems names file, line, column and field."""
 
 
 class _Entry(BaseModel):
@@ -162,11 +159,7 @@ def load_accounts(path: Path, environment: Mapping[str, str]) -> Accounts:
     Raises:
         AccountsFileError: it can't be read, or something in it is wrong.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise AccountsFileError(f"{path}: can't be read: {type(error).__name__}") from error
-    return parse_accounts(text, environment, file=str(path))
+    return parse_accounts(config_file.read_text(path), environment, file=str(path))
 
 
 def parse_accounts(
@@ -177,86 +170,24 @@ def parse_accounts(
     Raises:
         AccountsFileError: something in it is wrong.
     """
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark is not None else 1
-        problem = getattr(error, "problem", None) or "not YAML"
-        raise AccountsFileError(f"{file}:{line}: {problem}") from None
-    if root is None or not isinstance(document, dict):
-        raise AccountsFileError(f"{file}:1: expected the lists wechat, weibo and shops")
-    faults: list[str] = []
-    resolved = _resolve(document, environment, (), faults_at=faults, root=root, file=file)
-    if not faults:
-        try:
-            return Accounts.model_validate(resolved)
-        except ValidationError as error:
-            faults = [
-                f"{file}:{_line_of(root, fault['loc'])}: {_path(fault['loc'])}: {fault['msg']}"
-                for fault in error.errors(
-                    include_url=False, include_input=False, include_context=False
-                )
-            ]
-    raise AccountsFileError(*faults) from None
+    found = config_file.parse(text, environment, file=file)
+    if not isinstance(found.data, dict):
+        found.refuse([((), "expected the lists wechat, weibo and shops")])
+    for where in _clear_secrets(found.data, ()):
+        if where not in found.references:
+            found.add(where, "a secret must be a reference, as ${NAME} or {env: NAME}")
+    accounts = found.check(Accounts)
+    found.finish()
+    return cast("Accounts", accounts)  # without one there were faults
 
 
-def _resolve(
-    value: Any,
-    environment: Mapping[str, str],
-    where: tuple[str | int, ...],
-    *,
-    faults_at: list[str],
-    root: yaml.Node,
-    file: str,
-) -> Any:
-    """Return `value` with its references replaced; each fault is put into `faults_at`."""
-
-    def inner(item: Any, key: str | int) -> Any:
-        return _resolve(item, environment, (*where, key), faults_at=faults_at, root=root, file=file)
-
-    secret = any(part in _SECRET_FIELDS for part in where)
-    name: str | None = None
-    if isinstance(value, dict) and set(value) == {_ENV_KEY}:
-        name = str(value[_ENV_KEY])
-    elif isinstance(value, dict):
-        return {key: inner(item, str(key)) for key, item in value.items()}
+def _clear_secrets(value: Any, where: Where) -> Iterator[Where]:
+    """Yield the places of values that stand where secrets belong."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _clear_secrets(inner, (*where, name))
     elif isinstance(value, list):
-        return [inner(item, index) for index, item in enumerate(value)]
-    elif isinstance(value, str) and (match := _REFERENCE.fullmatch(value)) is not None:
-        name = match.group(1)
-    place = f"{file}:{_line_of(root, where)}: {_path(where)}"
-    if name is None:
-        if secret and value is not None:
-            faults_at.append(
-                f"{place}: a secret must be a reference, as ${{NAME}} or {{env: NAME}}"
-            )
-        return value
-    found = environment.get(name, "")
-    if not found:
-        faults_at.append(f"{place}: the environment variable {name} is not set")
-    return found
-
-
-def _path(where: Sequence[str | int]) -> str:
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)
-    return text.removeprefix(".") or "the file"
-
-
-def _line_of(root: yaml.Node, where: Sequence[str | int]) -> int:
-    """Return the line of the innermost part of `where` that stands in the file."""
-    node = root
-    for part in where:
-        child = next(_children(node, part), None)
-        if child is None:
-            break
-        node = child
-    return int(node.start_mark.line) + 1
-
-
-def _children(node: yaml.Node, part: str | int) -> Iterator[yaml.Node]:
-    if isinstance(node, yaml.MappingNode):
-        yield from (value for key, value in node.value if key.value == str(part))
-    elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-        yield node.value[part]
+        for number, inner in enumerate(value):
+            yield from _clear_secrets(inner, (*where, number))
+    elif value is not None and any(part in _SECRET_FIELDS for part in where):
+        yield where

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from deploy.local.parts.process import Process
+from deploy.local.private import make_private_folder
 
 REPOSITORY = Path(__file__).resolve().parents[3]  # `python -m` finds our packages from here
 READY_TIMEOUT_S = 30.0
@@ -40,7 +41,7 @@ class EmbeddedLog:
             PartError: it did not come up.
         """
         address_file = self._log_dir.resolve() / "embedded-log.address"
-        address_file.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(address_file.parent)
         address_file.unlink(missing_ok=True)
         self.process.argv = [sys.executable, "-m", __name__, str(address_file)]
         self.process.start()

@@ -20,6 +20,7 @@ from deploy.local.parts.cache import cached, need_tools, run_build
 from deploy.local.parts.errors import PartError
 from deploy.local.parts.ports import HOST, free_ports, retry_on_taken_port
 from deploy.local.parts.process import Process
+from deploy.local.private import make_private_folder, write_private
 
 JARS_NAME = "kafka-4.1.0"  # the versions stand in kafka-pom.xml
 FETCH_TIMEOUT_S = 900
@@ -122,13 +123,13 @@ class KafkaCluster:
         try:
             for number, node in enumerate(self.nodes, 1):
                 folder = self._data_dir / node.name
-                folder.mkdir(parents=True)
+                make_private_folder(folder)
                 properties = folder / "server.properties"
                 lines = _properties(
                     number, ports[number - 1], advertised[number - 1], voters, len(self.nodes)
                 )
                 lines |= {"log.dirs": str(folder / "data"), **self._settings}
-                properties.write_text("".join(f"{k}={v}\n" for k, v in lines.items()))
+                write_private(properties, "".join(f"{k}={v}\n" for k, v in lines.items()))
                 _format(jars, self._cluster_id, properties)
                 node.argv = [*_java(jars, HEAP), "kafka.Kafka", str(properties)]
                 node.start()

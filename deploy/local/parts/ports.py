@@ -17,6 +17,9 @@ ATTEMPTS = 5
 # retries it: a loopback connection to a free port of that range may connect to itself.
 PORTS = range(15_000, 32_000)
 
+TAKEN = "address already in use"
+"""What stands in the log of a process that lost its port, in lower case."""
+
 T = TypeVar("T")
 
 
@@ -60,7 +63,7 @@ def retry_on_taken_port(start: Callable[[], T], log_tail: Callable[[], str]) -> 
         try:
             return start()
         except PartError:
-            if attempt == ATTEMPTS or "address already in use" not in log_tail().lower():
+            if attempt == ATTEMPTS or TAKEN not in log_tail().lower():
                 raise
     raise AssertionError("unreachable")
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from deploy.local.parts.errors import PartError
+from deploy.local.private import UMASK, make_private_folder, open_private
 
 STOP_GRACE_S = 10.0
 POLL_S = 0.02
@@ -56,6 +57,7 @@ class Process:
         self._child: subprocess.Popen[str] | None = None
         self._is_group_gone = True
         self._is_asked_to_end = False
+        self._log_begin = 0
 
     @property
     def pid(self) -> int:
@@ -76,8 +78,10 @@ class Process:
         """
         if self.is_running():
             raise PartError(f"{self.name} is running already")
-        self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        with self.log_path.open("ab") as log:
+        if not self.log_path.parent.exists():
+            make_private_folder(self.log_path.parent)
+        with open(self.log_path, "ab", opener=open_private) as log:
+            self._log_begin = log.tell()
             child = subprocess.Popen(
                 ["/bin/sh", "-c", _GATE, self.name, *self.argv],
                 stdin=subprocess.PIPE,
@@ -87,6 +91,7 @@ class Process:
                 cwd=self._cwd,
                 start_new_session=True,  # a Ctrl-C is ours to handle, and the group is ours to kill
                 text=True,
+                umask=UMASK,
             )
         self._child, self._is_group_gone, self._is_asked_to_end = child, False, False
         _guardian.watch(child.pid)
@@ -98,6 +103,11 @@ class Process:
     def is_running(self) -> bool:
         """Whether it was started and has not ended."""
         return self._child is not None and self._child.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs, and where it was never started."""
+        return None if self._child is None else self._child.poll()
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the whole process group; nothing happens if it has ended."""
@@ -170,9 +180,9 @@ class Process:
         raise PartError(f"{self.name} was not ready within {timeout_s:g} s; {self._log_hint()}")
 
     def log_tail(self) -> str:
-        """The end of its log."""
+        """The end of its log, since it was started last."""
         with contextlib.suppress(FileNotFoundError):
-            data = self.log_path.read_bytes()
+            data = self.log_path.read_bytes()[self._log_begin :]
             return data[-LOG_TAIL_BYTES:].decode(errors="replace")
         return ""
 

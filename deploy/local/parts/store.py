@@ -18,6 +18,7 @@ from deploy.local.parts.cache import cached, need_tools, run_build
 from deploy.local.parts.errors import PartMissingError
 from deploy.local.parts.ports import HOST, free_port, retry_on_taken_port
 from deploy.local.parts.process import Process
+from deploy.local.private import make_private_folder
 
 READY_TIMEOUT_S = 60.0
 PING_TIMEOUT_MS = 1_000
@@ -46,7 +47,7 @@ class _Store:
             PartError: it did not come up.
         """
         program = self._program()
-        self._data_dir.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self._data_dir)
         if self._port is None:
             return retry_on_taken_port(lambda: self._start_on(program, free_port()), self._tail)
         return self._start_on(program, self._port)

@@ -111,7 +111,11 @@ class WechatApi:
         return JSONResponse({"errcode": 0, "errmsg": "send job submission success", **ids})
 
     async def comment_list(self, request: Request) -> JSONResponse:
-        """Answer `POST /cgi-bin/comment/list`: newest first, `index` from 0, `count` below 50."""
+        """Answer `POST /cgi-bin/comment/list`: newest first, `index` from 0, `count` below 50.
+
+        `total` is the size of the page, as users of the live API measured; the documentation says
+        it counts all of them.
+        """
         state = account_by_token(self._world, request)
         account = state.config.account
         query = await json_object(request, account)
@@ -134,7 +138,7 @@ class WechatApi:
             if kind == _ALL_COMMENTS or one.elected == (kind == _ELECTED_COMMENTS)
         ]
         listed = [_comment(one) for one in wanted[begin : begin + size]]
-        return reply(total=len(wanted), comment=listed)
+        return reply(total=len(listed), comment_cnt=len(wanted), comment=listed)
 
     def _route(self, call: str, handler: Handler, *, method: str = "POST") -> BaseRoute:
         return Route(f"/cgi-bin/{call}", booked(self._world, call, handler), methods=[method])

@@ -45,7 +45,8 @@ class Polled:
     """`finished`, or a bounded word why not."""
     published: int = 0
     malformed: int = 0
-    """Comments whose data made no event; they are left out."""
+    """Comments whose data made no event; they are left out. One that can't even be told from the
+    others is counted when its page brings something new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,13 @@ class Poller:
             if isinstance(page, str):
                 return walk, replace(polled, outcome=page)
             by_id = {found.comment_id: found for found in page.comments}
-            step = take_page(walk, list(by_id), page.total)
+            step = take_page(
+                walk,
+                list(by_id),
+                listed=len(page.comments) + page.unreadable,
+                asked=page.asked,
+                total=page.total,
+            )
             events, malformed = _understand(article, [by_id[one] for one in step.fresh])
             try:
                 await self.publisher.publish([to_record(event) for event in events])
@@ -115,7 +122,7 @@ class Poller:
             polled = Polled(
                 UNSTEADY if step.gave_up else FINISHED,
                 polled.published + len(events),
-                polled.malformed + malformed,
+                polled.malformed + malformed + (page.unreadable if step.fresh else 0),
             )
             if step.done or step.gave_up:
                 return walk, polled

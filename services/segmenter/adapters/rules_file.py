@@ -6,6 +6,7 @@ from pathlib import Path
 
 from services.segmenter.domain.rulebook import RuleBook
 from services.segmenter.domain.rules_file import RulesFileError, parse_rules
+from shared.config_file import ConfigFileError, read_text
 
 
 class RulesOnDisk:
@@ -27,7 +28,7 @@ class RulesOnDisk:
         """
         text = self._load()
         self._text = text
-        return parse_rules(text, self._path.name)
+        return parse_rules(text, str(self._path))
 
     def read_if_changed(self) -> RuleBook | None:
         """The rules, if the text is another one than at the last call of either method.
@@ -42,7 +43,6 @@ class RulesOnDisk:
 
     def _load(self) -> str:
         try:
-            return self._path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            problem = f"{self._path.name}: can't be read as UTF-8 text: {type(error).__name__}"
-            raise RulesFileError([problem]) from error
+            return read_text(self._path)
+        except ConfigFileError as error:
+            raise RulesFileError(list(error.problems)) from error

@@ -1,4 +1,4 @@
-"""Reads `tags.yaml`: every mistake is named with file, line and field, all of them at once.
+"""Reads `tags.yaml`: every mistake is named with its place and field, all of them at once.
 
 ```yaml
 tags:
@@ -15,24 +15,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from services.segmenter.domain.rulebook import RuleBook
 from services.segmenter.domain.rules import RULE_KINDS, RuleSpec
+from shared.config_file import ConfigFileError, parse
+from shared.config_words import explain
+from shared.config_yaml import Where
 from shared.errors import FanEngagementError
 
 MAX_RULES = 1_000
-MAX_FILE_CHARS = 1_048_576
-
-Path = tuple[str | int, ...]
 
 
 class RulesFileError(FanEngagementError):
     """The rule file can't be used.
 
     Args:
-        problems: one line each: file, line, field, and what to do.
+        problems: one line each: file, line, column, field, and what to do.
     """
 
     def __init__(self, problems: list[str]) -> None:
@@ -43,7 +42,7 @@ class RulesFileError(FanEngagementError):
 class _Problem(Exception):  # noqa: N818 it is collected, not raised to callers
     """One mistake, at a place in the document."""
 
-    def __init__(self, path: Path, text: str) -> None:
+    def __init__(self, path: Where, text: str) -> None:
         super().__init__(text)
         self.path = path
         self.text = text
@@ -59,48 +58,39 @@ def parse_rules(text: str, name: str) -> RuleBook:
     Raises:
         RulesFileError: it names each mistake.
     """
-    if len(text) > MAX_FILE_CHARS:
-        raise RulesFileError([f"{name}: larger than {MAX_FILE_CHARS} characters"])
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise RulesFileError([f"{name}:{line}: not YAML: {error.problem}"]) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise RulesFileError([f"{name}: not readable as YAML"]) from error
-    lines: dict[Path, int] = {(): 1}
+        file = parse(text, file=name)
+    except ConfigFileError as error:
+        raise RulesFileError(list(error.problems)) from error
     problems: list[_Problem] = []
-    if root is not None:
-        problems.extend(_note_lines(root, (), lines))
     specs: list[RuleSpec] = []
     try:
-        entries = _entries(data)
+        entries = _entries(file.data)
     except _Problem as problem:
         problems.append(problem)
         entries = []
     first_use: dict[str, int] = {}
     for index, entry in enumerate(entries):
-        path: Path = ("tags", index)
+        path: Where = ("tags", index)
         try:
             spec = _spec(entry, path)
         except _Problem as problem:
             problems.append(problem)
             continue
         except ValidationError as error:
-            problems.extend(_validation_problems(error, path))
+            problems.extend(_validation_problems(error, path, RULE_KINDS[entry["kind"]]))
             continue
         specs.append(spec)
         if spec.tag in first_use:
-            line = _line(lines, ("tags", first_use[spec.tag], "tag"))
+            line, _ = file.at(("tags", first_use[spec.tag], "tag"))
             problems.append(_Problem((*path, "tag"), f"line {line} already assigns this tag"))
         first_use.setdefault(spec.tag, index)
-    if problems:
-        located = sorted(
-            (_line(lines, problem.path), _dotted(problem.path), problem.text)
-            for problem in problems
-        )
-        raise RulesFileError([f"{name}:{line}: {field}: {said}" for line, field, said in located])
+    for found in problems:
+        file.add(found.path, found.text)
+    try:
+        file.finish()
+    except ConfigFileError as error:
+        raise RulesFileError(list(error.problems)) from error
     return RuleBook(specs)
 
 
@@ -115,7 +105,7 @@ def _entries(data: Any) -> list[Any]:
     return entries
 
 
-def _spec(entry: Any, path: Path) -> RuleSpec:
+def _spec(entry: Any, path: Where) -> RuleSpec:
     if not isinstance(entry, dict):
         raise _Problem(path, "write a rule: tag, kind and the kind's fields")
     kind = entry.get("kind")
@@ -124,46 +114,14 @@ def _spec(entry: Any, path: Path) -> RuleSpec:
     return RULE_KINDS[kind].model_validate(entry)
 
 
-def _validation_problems(error: ValidationError, path: Path) -> Iterator[_Problem]:
-    for detail in error.errors(include_url=False, include_context=False, include_input=False):
-        field: Path = tuple(part for part in detail["loc"] if part != "Prefix")
-        said = detail["msg"].removeprefix("Value error, ")
+def _validation_problems(
+    error: ValidationError, path: Where, model: type[RuleSpec]
+) -> Iterator[_Problem]:
+    for detail in error.errors(include_url=False, include_input=False):
+        field: Where = tuple(part for part in detail["loc"] if part != "Prefix")
+        said = explain(detail, model)
         head, _, rest = said.partition(": ")
         if not field and rest and " " not in head:
             # A check over several fields names the one to change first.
             field, said = tuple(head.split(".")), rest
         yield _Problem((*path, *field), said)
-
-
-def _note_lines(node: yaml.Node, path: Path, lines: dict[Path, int]) -> Iterator[_Problem]:
-    """Note the line of every field and entry, and find keys written twice."""
-    lines.setdefault(path, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            field = str(key.value)
-            below = (*path, field)
-            if field in seen:
-                yield _Problem(below, f"written twice, again in line {key.start_mark.line + 1}")
-                continue
-            seen.add(field)
-            lines[below] = key.start_mark.line + 1
-            yield from _note_lines(value, below, lines)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            yield from _note_lines(item, (*path, index), lines)
-
-
-def _line(lines: dict[Path, int], path: Path) -> int:
-    """The line of the field, or of the nearest thing around it that is written."""
-    while path not in lines:
-        path = path[:-1]
-    return lines[path]
-
-
-def _dotted(path: Path) -> str:
-    """`tags[3].within`."""
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return text.removeprefix(".")

@@ -4,24 +4,20 @@ Secrets never stand in the file: a value `${NAME}` comes from the environment. A
 refused as a whole, with line and field and without quoting a value.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Self, cast
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from services.sentiment.domain.incidents.judgement import Thresholds
 from services.sentiment.domain.incidents.usual import HOUR_MS, MINUTE_MS, Prior
 from services.sentiment.domain.paging.escalation import Policy, Step
-from shared.settings import SettingsError
+from shared import config_file
+from shared.config_yaml import Where
 
-_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_Where = tuple[str | int, ...]
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-_M = TypeVar("_M", bound=BaseModel)
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 
 
@@ -118,54 +114,62 @@ def load_alerts(path: Path, environment: Mapping[str, str], kinds: Kinds) -> Ale
     Raises:
         SettingsError: with one line for each fault.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{path.name}: can't be read: {type(error).__name__}") from None
-    return parse_alerts(text, environment, kinds, file=path.name)
+    return parse_alerts(config_file.read_text(path), environment, kinds, file=str(path))
 
 
 def parse_alerts(
     text: str, environment: Mapping[str, str], kinds: Kinds, *, file: str = "alerts.yaml"
 ) -> Alerts:
     """Read the file's text; see `load_alerts`."""
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
-        raise SettingsError(f"{file}:{line}: this is not valid YAML") from None
-    lines = dict(_lines(root))
-    missing: dict[_Where, str] = {}
-    resolved = _resolve(raw, environment, (), missing)
-    _refuse(
-        f"{_at(where, lines, file)}: the environment variable {name} is not set"
-        for where, name in missing.items()
-    )
-    found = _checked(_File, resolved, (), lines, file)
+    found = config_file.parse(text, environment, file=file)
+    if not isinstance(found.data, dict):
+        found.refuse([((), "expected the fields incidents, channels and escalation")])
+    read = found.check(_File)
     channels = {}
-    for name, channel in found.channels.items():
-        where: _Where = ("channels", name)
-        config = kinds.get(channel.kind)
+    for name, channel in _listed(found.data.get("channels")).items():
+        where: Where = ("channels", name)
+        kind = channel.get("kind")
+        if not isinstance(kind, str):
+            continue  # the file's check has told it
+        config = kinds.get(kind)
         if config is None:
-            known = ", ".join(kinds)
-            _refuse([f"{_at((*where, 'kind'), lines, file)}: must be one of {known}"])
+            found.add((*where, "kind"), f"must be one of {', '.join(kinds)}")
             continue
-        own = channel.model_extra or {}
-        _refuse(
-            f"{_at((*where, name), lines, file)}: a secret must be a reference, as ${{NAME}}"
-            for name, field in config.model_fields.items()
-            if field.annotation is SecretStr
-            and name in own
-            and not _REFERENCE.fullmatch(str(raw["channels"][where[1]][name]))
-        )
-        channels[name] = (channel.kind, _checked(config, own, where, lines, file))
-    _refuse(
-        f"{_at(('escalation', 'steps', number, 'channels'), lines, file)}: no channel of this name"
-        for number, step in enumerate(found.escalation.steps)
-        if not set(step.channels) <= set(channels)
-    )
-    return _alerts(found, channels)
+        own = {field: value for field, value in channel.items() if field != "kind"}
+        for field, declared in config.model_fields.items():
+            is_clear = field in own and (*where, field) not in found.references
+            if declared.annotation is SecretStr and is_clear:
+                found.add((*where, field), "a secret must be a reference, as ${NAME}")
+        checked = found.check(config, where, own)
+        if checked is not None:
+            channels[name] = (kind, checked)
+    known = set(_listed(found.data.get("channels")))
+    for place, name in _named_channels(found.data.get("escalation")):
+        if name not in known:
+            found.add(place, f"there is no channel of this name; there are: {_few(known)}")
+    found.finish()
+    return _alerts(cast("_File", read), channels)  # without one there were faults
+
+
+def _listed(channels: object) -> dict[str, dict[str, Any]]:
+    """Return the channels that can be looked at; of the others the file's check tells."""
+    if not isinstance(channels, dict):
+        return {}
+    return {name: inner for name, inner in channels.items() if isinstance(inner, dict)}
+
+
+def _named_channels(escalation: object) -> Iterator[tuple[Where, str]]:
+    """Yield the channels that the steps name, and where they do."""
+    steps = escalation.get("steps") if isinstance(escalation, dict) else None
+    for number, step in enumerate(steps if isinstance(steps, list) else ()):
+        names = step.get("channels") if isinstance(step, dict) else None
+        for entry, name in enumerate(names if isinstance(names, list) else ()):
+            if isinstance(name, str):
+                yield ("escalation", "steps", number, "channels", entry), name
+
+
+def _few(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
 
 
 def _alerts(found: _File, channels: Mapping[str, tuple[str, BaseModel]]) -> Alerts:
@@ -192,68 +196,3 @@ def _alerts(found: _File, channels: Mapping[str, tuple[str, BaseModel]]) -> Aler
         ),
         channels=channels,
     )
-
-
-def _resolve(
-    value: Any, environment: Mapping[str, str], where: _Where, missing: dict[_Where, str]
-) -> Any:
-    """Put the environment's values in the place of references; notes those it lacks."""
-    match value:
-        case dict():
-            return {
-                name: _resolve(inner, environment, (*where, name), missing)
-                for name, inner in value.items()
-            }
-        case list():
-            return [
-                _resolve(inner, environment, (*where, number), missing)
-                for number, inner in enumerate(value)
-            ]
-        case str() if found := _REFERENCE.fullmatch(value):
-            name = found.group(1)
-            if not environment.get(name):
-                missing[where] = name
-            return environment.get(name, "")
-        case _:
-            return value
-
-
-def _checked(
-    model: type[_M], raw: Any, where: _Where, lines: Mapping[_Where, int], file: str
-) -> _M:
-    try:
-        return model.model_validate(raw)
-    except ValidationError as error:
-        raise SettingsError(
-            *(
-                f"{_at((*where, *problem['loc']), lines, file)}: "
-                f"{problem['msg'].removeprefix('Value error, ')}"
-                for problem in error.errors(include_input=False, include_url=False)
-            )
-        ) from None
-
-
-def _refuse(problems: Iterable[str]) -> None:
-    found = tuple(problems)
-    if found:
-        raise SettingsError(*found)
-
-
-def _at(where: _Where, lines: Mapping[_Where, int], file: str) -> str:
-    """`file:line: field`, the line of the nearest part that the file has."""
-    near = where
-    while near and near not in lines:
-        near = near[:-1]
-    return f"{file}:{lines.get(near, 1)}: {'.'.join(map(str, where)) or 'the file'}"
-
-
-def _lines(node: yaml.Node | None, where: _Where = ()) -> Iterator[tuple[_Where, int]]:
-    if node is None:
-        return
-    yield where, node.start_mark.line + 1
-    if isinstance(node, yaml.MappingNode):
-        for key, inner in node.value:
-            yield from _lines(inner, (*where, key.value))
-    elif isinstance(node, yaml.SequenceNode):
-        for number, inner in enumerate(node.value):
-            yield from _lines(inner, (*where, number))

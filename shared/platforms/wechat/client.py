@@ -8,17 +8,18 @@ Source: WeChat "Customer service messages", "Batch sends", "Comments management"
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 import httpx
 from pydantic import SecretStr
 
-from shared.platforms.calls import Answer, call, read_code
+from shared.platforms.calls import Answer, call, read_code, read_id
 from shared.platforms.fields import mend_text
-from shared.platforms.outcomes import Accepted, Outcome, Reaction, Reason, Refused, Unknown
+from shared.platforms.outcomes import Accepted, Outcome, Reaction, Refused, Unknown
 from shared.platforms.wechat.errors import SAME_MASS_SEND, classify
 from shared.platforms.wechat.tokens import TokenCache
 
@@ -59,7 +60,10 @@ class CommentPage:
     """Comments under an article, in the platform's order, newest first."""
 
     total: int
+    """How many there are, as the platform says; live answers say the size of the page as well."""
     comments: tuple[Comment, ...]
+    unreadable: int = 0
+    """How many more the page has, that aren't as documented."""
 
 
 class WeChatClient:
@@ -103,9 +107,11 @@ class WeChatClient:
         answer = await self._post("/cgi-bin/message/custom/send", message)
         if not isinstance(answer, Answer):
             return answer
-        if code := read_code(answer.body, "errcode"):
+        if code := answer.code("errcode"):
             return classify(code, answer.platform_time)
-        return Accepted(_id_in(answer.body, "msgid"), answer.platform_time)
+        if code is None or not answer.is_success:
+            return answer.unreadable()
+        return Accepted(read_id(answer.body.get("msgid")), answer.platform_time)
 
     async def send_mass_text(
         self, openids: Sequence[str], text: str, *, client_msg_id: str
@@ -136,13 +142,14 @@ class WeChatClient:
         )
         if not isinstance(answer, Answer):
             return answer
-        code = read_code(answer.body, "errcode")
-        if code not in {0, SAME_MASS_SEND}:
+        code = answer.code("errcode")
+        if code and code != SAME_MASS_SEND:
             return classify(code, answer.platform_time)
-        msg_id = _id_in(answer.body, "msg_id") or _id_in(answer.body, "msgid")
-        if not msg_id and not code:
-            return Unknown(Reason.UNREADABLE, answer.status, answer.platform_time)
-        sent = MassSent(msg_id, _id_in(answer.body, "msg_data_id"), repeated=bool(code))
+        msg_id = read_id(answer.body.get("msg_id")) or read_id(answer.body.get("msgid"))
+        done = answer.is_success and code == 0 and msg_id
+        if not done and code != SAME_MASS_SEND:
+            return answer.unreadable()
+        sent = MassSent(msg_id, read_id(answer.body.get("msg_data_id")), repeated=bool(code))
         return Accepted(sent, answer.platform_time)
 
     async def list_comments(
@@ -168,12 +175,10 @@ class WeChatClient:
         )
         if not isinstance(answer, Answer):
             return answer
-        if code := read_code(answer.body, "errcode"):
+        if code := answer.code("errcode"):
             return classify(code, answer.platform_time)
-        page = _read_page(answer.body)
-        if page is None:
-            return Unknown(Reason.UNREADABLE, answer.status, answer.platform_time)
-        return Accepted(page, answer.platform_time)
+        page = _read_page(answer.body, said=code is not None) if answer.is_success else None
+        return answer.unreadable() if page is None else Accepted(page, answer.platform_time)
 
     async def ask_time(self) -> datetime | None:
         """Make a light call without effect, for its `Date`; None where there was no answer."""
@@ -184,11 +189,15 @@ class WeChatClient:
         if not isinstance(token, Accepted):
             return _not_called(token)
         answer = await self._post_with(token.value, path, payload)
-        if isinstance(answer, Answer) and _refuses_token(answer):
+        if _refuses_token(answer):
             token = await self._tokens.replace(token.value)
             if not isinstance(token, Accepted):
                 return _not_called(token)
             answer = await self._post_with(token.value, path, payload)
+            if (refused := _refuses_token(answer)) is not None:
+                return replace(refused, reaction=self._tokens.note_new_refused(token.value))
+        if isinstance(answer, Answer) and answer.code("errcode") is not None:
+            self._tokens.note_taken()
         return answer
 
     async def _post_with(
@@ -212,39 +221,39 @@ def _not_called(token: Refused | Unknown) -> Refused:
     return Refused(token.reason, Reaction.RETRY, token.code, token.platform_time)
 
 
-def _refuses_token(answer: Answer) -> bool:
-    code = read_code(answer.body, "errcode")
-    if not code:
-        return False
-    found = classify(code, None)
-    return isinstance(found, Refused) and found.reaction is Reaction.REFRESH_TOKEN
+def _refuses_token(answer: Answer | Refused | Unknown) -> Refused | None:
+    if not isinstance(answer, Answer) or not (code := answer.code("errcode")):
+        return None
+    found = classify(code, answer.platform_time)
+    if isinstance(found, Refused) and found.reaction is Reaction.REFRESH_TOKEN:
+        return found
+    return None
 
 
-def _id_in(body: Mapping[str, Any], name: str) -> str:
-    found = body.get(name)
-    return str(found) if isinstance(found, int | str) else ""
-
-
-def _read_page(body: Mapping[str, Any]) -> CommentPage | None:
-    total, listed = body.get("total"), body.get("comment", [])
+def _read_page(body: Mapping[str, Any], *, said: bool) -> CommentPage | None:
+    """Return the page of an answer; `said`: it says that the call succeeded."""
+    total, listed = body.get("total"), body.get("comment", [] if said else None)
     if not isinstance(total, int) or not isinstance(listed, list):
         return None
     comments = tuple(comment for item in listed if (comment := _read_comment(item)) is not None)
-    return CommentPage(total, comments) if len(comments) == len(listed) else None
+    if listed and not comments:
+        return None  # not one of them is as documented: it is another kind of answer
+    return CommentPage(total, comments, len(listed) - len(comments))
 
 
 def _read_comment(item: object) -> Comment | None:
     if not isinstance(item, dict):
         return None
-    comment_id, created_at = item.get("user_comment_id"), item.get("create_time")
-    if not isinstance(comment_id, int | str) or not isinstance(created_at, int | str):
-        return None
-    if not str(created_at).isdecimal():
+    comment_id, created_at = read_id(item.get("user_comment_id")), item.get("create_time")
+    if not comment_id or not _SECONDS.fullmatch(read_id(created_at)):
         return None
     return Comment(
-        comment_id=str(comment_id),
+        comment_id=mend_text(comment_id),
         openid=mend_text(str(item.get("openid") or "")),
-        created_at=int(created_at),
+        created_at=int(read_id(created_at)),
         content=mend_text(str(item.get("content") or "")),
-        elected=read_code(item, "comment_type") == 1,
+        elected=read_code(item.get("comment_type")) == 1,
     )
+
+
+_SECONDS: Final = re.compile(r"[0-9]{1,12}")

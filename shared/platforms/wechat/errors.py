@@ -1,7 +1,8 @@
 """What WeChat's error codes mean for us.
 
-HTTP is 200 even for errors; success is `errcode` 0 or none. A code that stands here is a definite
-refusal, unless `UNKNOWN_CODES` has it; a code that stands nowhere leaves the outcome unknown.
+HTTP is 200 even for errors; success is `errcode` 0, and of the token endpoint the token. A code
+that stands here is a definite refusal, unless `UNKNOWN_CODES` has it; a code that stands nowhere
+leaves the outcome unknown.
 Source: WeChat "Global return codes" as public SDKs list them; the reactions are our reading.
 """
 
@@ -55,6 +56,25 @@ REFUSALS: Final = MappingProxyType(
     }
 )
 
+TOKEN_REFUSALS: Final = MappingProxyType(
+    {
+        40001: Reason.CREDENTIALS,  # of any other call: the token; here: the AppSecret
+        40002: Reason.CREDENTIALS,
+        40014: Reason.CREDENTIALS,
+        41002: Reason.CREDENTIALS,  # no AppID
+        41004: Reason.CREDENTIALS,  # no AppSecret
+        42001: Reason.CREDENTIALS,
+        61024: Reason.CREDENTIALS,  # the account gives its tokens to a third-party platform
+        89501: Reason.CREDENTIALS,  # an administrator must confirm our address
+        89506: Reason.CREDENTIALS,  # an administrator refused our address twice: for a day
+        89507: Reason.CREDENTIALS,  # an administrator refused our address: for an hour
+        50004: Reason.NOT_AUTHORISED,
+        50007: Reason.ACCOUNT_LIMITED,  # frozen
+    }
+)
+"""What else the token endpoint refuses; all of it until a person acts.
+Source: WeChat "getStableAccessToken", error codes."""
+
 UNKNOWN_CODES: Final = MappingProxyType(
     {
         -1: Reason.BUSY,
@@ -70,3 +90,21 @@ def classify(code: int, platform_time: datetime | None) -> Refused | Unknown:
         reason, reaction = listed
         return Refused(reason, reaction, code, platform_time)
     return Unknown(UNKNOWN_CODES.get(code, Reason.UNLISTED), code, platform_time)
+
+
+def classify_token(code: int, platform_time: datetime | None) -> Refused | Unknown:
+    """Return what an error code other than 0 means that the token endpoint itself answered.
+
+    It says nothing about a message or a fan, so nothing is dropped for it: what waiting can't mend
+    stops the channel until a person acts.
+    """
+    reason = TOKEN_REFUSALS.get(code)
+    if reason is not None:
+        return Refused(reason, Reaction.STOP, code, platform_time)
+    found = classify(code, platform_time)
+    if isinstance(found, Unknown) or found.reaction in _PASSING:
+        return found
+    return Refused(found.reason, Reaction.STOP, code, platform_time)
+
+
+_PASSING: Final = frozenset({Reaction.WAIT_MINUTE, Reaction.WAIT_QUOTA, Reaction.RETRY})

@@ -3,6 +3,7 @@
 WeChat's stable token may be asked for by every instance: within its life the answer is the same
 token, in its last five minutes a new one while the old one still counts. Forcing a new one kills
 the old one at once, and is allowed 20 times a day, 30 s apart: the last resort after a refusal.
+Where even the forced one is refused, no token helps: the channel stops until a person acts.
 Source: WeChat "getStableAccessToken".
 """
 
@@ -13,20 +14,23 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeGuard
 
 import httpx
 from pydantic import SecretStr
 
-from shared.platforms.calls import Answer, call, read_code
-from shared.platforms.outcomes import Accepted, Outcome, Reaction, Reason, Refused, Unknown
-from shared.platforms.wechat.errors import classify
+from shared.platforms.calls import Answer, call
+from shared.platforms.outcomes import Accepted, Outcome, Reaction, Reason, Refused
+from shared.platforms.wechat.errors import classify_token
 
 RENEW_BEFORE_S: Final = 240.0
 """Inside the five minutes in which WeChat hands out the next token."""
 FORCE_EVERY_S: Final = 3600.0 * 1.5
 """16 forced renewals a day at most, where WeChat allows 20."""
 _SHORT_LIFE_SHARE: Final = 0.1
+_HOPELESS: Final = 2
+"""So many new tokens, each refused at once."""
+_LONGEST_LIFE_S: Final = 86_400.0 * 366
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,10 @@ class TokenCache:
         self._clock = clock
         self._held: _Held | None = None
         self._forced_at: float | None = None
+        self._forced: SecretStr | None = None
+        """The token that was forced, until a call has shown that WeChat takes it."""
+        self._new_refused: tuple[SecretStr, ...] = ()
+        """New tokens that WeChat refused, one after the other."""
         self._lock = asyncio.Lock()
 
     async def get(self) -> Outcome[SecretStr]:
@@ -89,9 +97,29 @@ class TokenCache:
             self._held = None
             now = self._clock()
             if self._forced_at is not None and now - self._forced_at < FORCE_EVERY_S:
-                return Refused(Reason.TOKEN, Reaction.RETRY, None, found.platform_time)
+                return Refused(Reason.TOKEN, self._next(refused), None, found.platform_time)
             self._forced_at = now
-            return await self._ask(force=True)
+            forced = await self._ask(force=True)
+            self._forced = forced.value if isinstance(forced, Accepted) else None
+            return forced
+
+    def note_taken(self) -> None:
+        """Note that WeChat answered a call and did not refuse its token."""
+        self._forced, self._new_refused = None, ()
+
+    def note_new_refused(self, token: SecretStr) -> Reaction:
+        """Note that WeChat refused a token that `replace` had just got; returns what to do.
+
+        Another program may have replaced one token meanwhile. But where the forced one is refused,
+        or two in a row, no token helps and nothing but a person does.
+        """
+        if token not in self._new_refused:
+            self._new_refused = (*self._new_refused[-1:], token)
+        return self._next(token)
+
+    def _next(self, refused: SecretStr) -> Reaction:
+        hopeless = refused == self._forced or len(self._new_refused) >= _HOPELESS
+        return Reaction.STOP if hopeless else Reaction.RETRY
 
     async def ask_time(self) -> datetime | None:
         """Ask for the token again, without effect, to hear the platform's time."""
@@ -120,12 +148,18 @@ class TokenCache:
         answer = await call(self._http, request)
         if not isinstance(answer, Answer):
             return answer
-        code = read_code(answer.body, "errcode")
-        if code:
-            return classify(code, answer.platform_time)
+        if code := answer.code("errcode"):
+            return classify_token(code, answer.platform_time)
         token, life_s = answer.body.get("access_token"), answer.body.get("expires_in")
-        if not isinstance(token, str) or not token or not isinstance(life_s, int | float):
-            return Unknown(Reason.UNREADABLE, answer.status, answer.platform_time)
+        if not answer.is_success or not isinstance(token, str) or not token or not _is_life(life_s):
+            return answer.unreadable()
         margin_s = min(RENEW_BEFORE_S, life_s * _SHORT_LIFE_SHARE)
         self._held = _Held(SecretStr(token), asked_at + life_s - margin_s)
         return Accepted(self._held.token, answer.platform_time)
+
+
+def _is_life(found: object) -> TypeGuard[float]:
+    """Whether a token's life is a number of seconds that a clock can count."""
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return False
+    return 0 < found <= _LONGEST_LIFE_S

@@ -11,8 +11,8 @@ import json
 import httpx
 from pydantic import SecretStr
 
-from shared.platforms.calls import Answer, call, read_code
-from shared.platforms.outcomes import Accepted, Outcome, Reason, Unknown
+from shared.platforms.calls import Answer, call, read_id
+from shared.platforms.outcomes import Accepted, Outcome
 from shared.platforms.weibo.errors import DELAYED, classify
 
 
@@ -51,11 +51,10 @@ class WeiboClient:
         answer = await call(self._http, request)
         if not isinstance(answer, Answer):
             return answer
-        code = read_code(answer.body, "error_code") or read_code(answer.body, "errcode")
-        if code not in {0, DELAYED}:
+        code = answer.code("error_code", "errcode")
+        if code and code != DELAYED:
             return classify(code, answer.platform_time)
-        if not code and answer.body.get("result") is not True:
-            return Unknown(Reason.UNREADABLE, answer.status, answer.platform_time)
-        found = answer.body.get("msg_id")
-        message_id = str(found) if isinstance(found, int | str) else ""
-        return Accepted(message_id, answer.platform_time)
+        done = answer.is_success and answer.body.get("result") is True
+        if not done and code != DELAYED:
+            return answer.unreadable()
+        return Accepted(read_id(answer.body.get("msg_id")), answer.platform_time)

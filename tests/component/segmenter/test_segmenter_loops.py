@@ -124,7 +124,7 @@ async def test_a_changed_file_is_put_in_force_and_a_wrong_one_is_told_once(tmp_p
     watch.look()
     assert handler.book.tags == ("refund",)
     assert len(notes.refusals) == 1
-    assert notes.refusals[0][0].startswith("tags.yaml:1: not YAML")
+    assert notes.refusals[0][0].startswith(f"{file}:2:1: a value or a closing bracket is missing")
     file.unlink()
     watch.look()
     watch.look()
@@ -132,6 +132,39 @@ async def test_a_changed_file_is_put_in_force_and_a_wrong_one_is_told_once(tmp_p
     file.write_text(TWO, "utf-8")
     await _until(watch.run, lambda: handler.book.tags == ("asked",))
     assert notes.books == [handler.book.digest]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tags: &a [*a]",
+        "a: &a [x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a]\ntags: [*b,*b,*b,*b,*b,*b]",
+        "tags: [{tag: a, kind: keywords, any_of: [!!timestamp nope]}]",
+        "tags: [{tag: a, kind: keywords, any_of: [2026-02-30, 2026-02-31], scenes: 2026-02-30}]",
+        "tags: " + "[" * 100_000,
+        "tags: [{tag: a, kind: count, event: MenuClicked, within: 7d, at_least: " + "9" * 5_000,
+    ],
+)
+async def test_no_changed_file_takes_the_rules_in_force_away(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "tags.yaml"
+    file.write_text(ONE, "utf-8")
+    source, notes = RulesOnDisk(file), RecordingNotes()
+    handler = TagHandler(source.read(), notes)
+    watch = RulesWatch(source, handler, notes, every_s=1)
+    file.write_text(text, "utf-8")
+    watch.look()
+    assert handler.book.tags == ("refund",)
+    assert len(notes.refusals) == 1
+    assert all(line.startswith(f"{file}:") for line in notes.refusals[0])
+    file.unlink()
+    file.mkdir()
+    watch.look()
+    assert len(notes.refusals) == 2
+    file.rmdir()
+    file.write_bytes(b"tags:\n  - \xff\n")
+    watch.look()
+    assert notes.refusals[2] == [f"{file}:2:5: a byte here is not UTF-8; save the file as UTF-8"]
+    assert handler.book.tags == ("refund",)
 
 
 async def test_a_file_that_is_repaired_to_what_it_was_is_read_again(tmp_path: Path) -> None:

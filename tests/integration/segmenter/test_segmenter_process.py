@@ -271,5 +271,5 @@ def test_a_wrong_rule_file_ends_the_process_with_code_2_and_names_the_line(
     segmenter.start()
     assert segmenter.process is not None
     assert segmenter.process.wait(DEADLINE_S) == 2
-    assert "tags.yaml:2: tags[0].kind: must be one of" in segmenter.output.read_text("utf-8")
+    assert "tags.yaml:2:14: tags[0].kind: must be one of" in segmenter.output.read_text("utf-8")
     segmenter.client.close()

@@ -257,3 +257,15 @@ def test_a_part_that_fails_for_another_reason_is_not_started_again() -> None:
     with pytest.raises(PartError):
         retry_on_taken_port(start_part, lambda: "disk full")
     assert len(tries) == 1
+
+
+def test_the_end_of_the_log_is_of_the_last_start_alone(tmp_path: Path) -> None:
+    """The mistake: a reason that was mended is told again, and a port taken before counts again."""
+    for words in ("address already in use", "another reason"):
+        process = Process("child", [sys.executable, "-c", f"print({words!r})"], tmp_path)
+        process.start()
+        with pytest.raises(PartError):
+            process.wait_until(lambda: False, DEADLINE_S)
+        process.kill()
+    assert process.log_tail() == "another reason\n"
+    assert "address already in use" in process.log_path.read_text()

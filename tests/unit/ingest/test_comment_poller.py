@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.ingest.domain.articles import (
     NEVER_MS,
@@ -38,6 +39,8 @@ class FakeComments:
     comments: list[Found] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     pages: int = 0
+    total: Callable[[int, int], int] = lambda length, _page: length
+    """What is said of the length, by the true length and the size of the page."""
 
     def write(self, count: int, openid: str = "o1") -> None:
         for _ in range(count):
@@ -49,7 +52,8 @@ class FakeComments:
         assert (article, index) == ("100", 0)
         if self.refusals:
             return self.refusals.pop(0)
-        return Page(len(self.comments), tuple(self.comments[begin : begin + 49]))
+        page = tuple(self.comments[begin : begin + 49])
+        return Page(self.total(len(self.comments), len(page)), page)
 
 
 @dataclass
@@ -93,6 +97,41 @@ async def test_new_comments_are_published_once(world: World) -> None:
     ids = world.publisher.ids(TOPIC)
     assert len(ids) == len(set(ids)) == 122
     assert {event.comment_id for event in world.published()} == {str(n) for n in range(1, 123)}
+
+
+@pytest.mark.parametrize("count", [49, 50, 98, 147])
+async def test_more_than_a_page_is_read_though_the_total_is_the_pages_size(
+    world: World, count: int
+) -> None:
+    world.comments.write(count)
+    world.comments.total = lambda _length, page: page
+    assert await world.poller().poll(DOC, NOW) == Polled("finished", count)
+    assert len(set(world.publisher.ids(TOPIC))) == count
+
+
+@pytest.mark.parametrize("count", [1, 2, 6, 48])
+async def test_a_total_that_is_too_large_ends_after_one_more_page(world: World, count: int) -> None:
+    world.comments.write(count)
+    world.comments.total = lambda length, _page: length + 1
+    assert await world.poller().poll(DOC, NOW) == Polled("finished", count)
+    assert world.comments.pages <= 2
+    assert await world.poller().poll(DOC, NOW + 60) == Polled("finished")
+
+
+async def test_comments_that_cant_be_told_apart_do_not_hold_up_the_others(world: World) -> None:
+    world.comments.write(60)
+    real = world.comments.read_page
+
+    async def with_a_broken_one(article: str, index: int, begin: int) -> Page | str:
+        page = await real(article, index, begin)
+        assert isinstance(page, Page)
+        kept = tuple(one for one in page.comments if one.comment_id != "30")
+        return replace(page, comments=kept, unreadable=len(page.comments) - len(kept))
+
+    world.comments.read_page = with_a_broken_one  # type: ignore[method-assign] # a fake's fault
+    polled = await world.poller().poll(DOC, NOW)
+    assert (polled.outcome, polled.published, polled.malformed > 0) == ("finished", 59, True)
+    assert await world.poller().poll(DOC, NOW + 60) == Polled("finished")
 
 
 async def test_a_comment_without_an_openid_is_keyed_by_its_own_id(world: World) -> None:
@@ -305,3 +344,24 @@ async def test_the_stores_failure_ends_one_round_not_the_loop(world: World) -> N
     with pytest.raises(TransientError):
         await loop.run_once()
     assert await loop.run_once() == 1
+
+
+async def test_a_refusal_is_told_once_for_each_change(world: World) -> None:
+    world.comments.write(1)
+    world.comments.refusals = ["credentials_refused", "credentials_refused", "too_fast"]
+    clock = [NOW]
+    loop = CommentLoop(
+        FakeIndex(world), world.poller(), accounts=[GH], observer=IngestMetrics(Meter()),
+        clock=lambda: clock[0],
+    )  # fmt: skip
+    with capture_logs() as logs:
+        for _ in range(6):
+            await loop.run_once()
+            clock[0] += 100
+    told = [(one["event"], one.get("reason")) for one in logs if one["log_level"] != "debug"]
+    assert told == [
+        ("ingest.comments.refused", "credentials_refused"),
+        ("ingest.comments.refused", "too_fast"),
+        ("ingest.comments.read", None),
+        ("ingest.comments.read_again", None),
+    ]

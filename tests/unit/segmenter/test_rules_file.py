@@ -37,7 +37,7 @@ def test_a_wrong_value_is_named_with_its_line_and_field() -> None:
             within: a week
         """)
     advice = "write a duration between 1s and 400d, like 90s, 30m, 12h or 7d"
-    assert problems == [f"tags.yaml:6: tags[0].within: {advice}"]
+    assert problems == [f"tags.yaml:6:5: tags[0].within: {advice}"]
 
 
 def test_all_mistakes_are_named_at_once_in_the_order_of_the_lines() -> None:
@@ -61,11 +61,11 @@ def test_all_mistakes_are_named_at_once_in_the_order_of_the_lines() -> None:
               menu: x
         """)
     assert [problem.split(": ")[:2] for problem in problems] == [
-        ["tags.yaml:5", "tags[0].at_least"],
-        ["tags.yaml:8", "tags[1].kind"],
-        ["tags.yaml:9", "tags[2].tag"],
-        ["tags.yaml:10", "tags[2].any_of"],
-        ["tags.yaml:17", "tags[3].where.menu"],
+        ["tags.yaml:5:5", "tags[0].at_least"],
+        ["tags.yaml:8:5", "tags[1].kind"],
+        ["tags.yaml:9:5", "tags[2].tag"],
+        ["tags.yaml:10:5", "tags[2].any_of"],
+        ["tags.yaml:17:7", "tags[3].where.menu"],
     ]
 
 
@@ -78,7 +78,7 @@ def test_an_unknown_field_is_named_at_its_own_line() -> None:
             colour: red
         """)
     assert len(problems) == 1
-    assert problems[0].startswith("tags.yaml:5: tags[0].colour: ")
+    assert problems[0].startswith("tags.yaml:5:5: tags[0].colour: there is no such field; ")
 
 
 def test_the_wrong_place_of_a_list_of_words_is_named() -> None:
@@ -90,7 +90,7 @@ def test_the_wrong_place_of_a_list_of_words_is_named() -> None:
               - 退款
               - 5
         """)
-    assert problems == ["tags.yaml:6: tags[0].any_of[1]: Input should be a valid string"]
+    assert problems == ["tags.yaml:6:9: tags[0].any_of[1]: must be text; put the value in quotes"]
 
 
 def test_a_tag_of_two_rules_is_refused_and_both_lines_are_named() -> None:
@@ -99,7 +99,7 @@ def test_a_tag_of_two_rules_is_refused_and_both_lines_are_named() -> None:
           - {tag: a, kind: keywords, any_of: [x]}
           - {tag: a, kind: keywords, any_of: [y]}
         """)
-    assert problems == ["tags.yaml:3: tags[1].tag: line 2 already assigns this tag"]
+    assert problems == ["tags.yaml:3:6: tags[1].tag: line 2 already assigns this tag"]
 
 
 def test_a_field_written_twice_is_refused() -> None:
@@ -110,22 +110,23 @@ def test_a_field_written_twice_is_refused() -> None:
             any_of: [x]
             tag: b
         """)
-    assert problems == ["tags.yaml:2: tags[0].tag: written twice, again in line 5"]
+    said = "stands here a second time; the first is in line 2. Keep one of them"
+    assert problems == [f"tags.yaml:5:5: tags[0].tag: {said}"]
 
 
 @pytest.mark.parametrize(
     ("text", "start"),
     [
-        ("", "tags.yaml:1: tags: write"),
-        ("- a", "tags.yaml:1: tags: write"),
-        ("tags: 3", "tags.yaml:1: tags: write"),
-        ("rules: []\ntags: []", "tags.yaml:1: rules: unknown field"),
-        ("tags:\n  - just text", "tags.yaml:2: tags[0]: write a rule"),
-        ("tags:\n\t- a", "tags.yaml:2: not YAML"),
-        ("tags: [\n", "tags.yaml:2: not YAML"),
-        ("tags: !!python/object:os.system []", "tags.yaml:1: not YAML"),
-        ("a: *missing", "tags.yaml:1: not YAML"),
-        ("\x00", "tags.yaml: not readable"),
+        ("", "tags.yaml:1:1: tags: write"),
+        ("- a", "tags.yaml:1:1: tags: write"),
+        ("tags: 3", "tags.yaml:1:1: tags: write"),
+        ("rules: []\ntags: []", "tags.yaml:1:1: rules: unknown field"),
+        ("tags:\n  - just text", "tags.yaml:2:5: tags[0]: write a rule"),
+        ("tags:\n\t- a", "tags.yaml:2:1: a tab"),
+        ("tags: [\n", "tags.yaml:2:1: a value or a closing bracket is missing"),
+        ("tags: !!python/object:os.system []", "tags.yaml:1:7: tags: a tag (!) is not taken"),
+        ("tags: *missing", "tags.yaml:1:7: tags: an alias (*) is not taken"),
+        ("\x00", "tags.yaml:1:1: the character U+0000"),
     ],
 )
 def test_a_file_of_another_shape_is_refused_with_its_line(text: str, start: str) -> None:

@@ -149,6 +149,6 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
         transport=httpx.MockTransport(service),
     )
     transport = httpx.ASGITransport(create_app(world))
-    async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         yield Stage(world, service, client, tmp_path / "books.ndjson", time)
     await world.close()

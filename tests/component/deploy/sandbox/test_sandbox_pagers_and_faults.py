@@ -174,7 +174,7 @@ async def test_reset_forgets_faults_alone_or_everything(stage: Stage) -> None:
     await stage.client.post("/_control/reset", json={"only_faults": True})
     assert await stage.write() == 0
     assert stage.world.clock.now() == stage.time[0]
-    await stage.client.post("/_control/reset")
+    await stage.client.post("/_control/reset", json={})
     assert await stage.write() == 40003
     assert (await stage.books("wechat"))["accepted_sends"] == 0
 

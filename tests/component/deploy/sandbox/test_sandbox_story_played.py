@@ -15,7 +15,7 @@ from .conftest import SERVICE, SHOP, WEIBO, Stage
 
 
 def _driver(stage: Stage) -> SandboxDriver:
-    return SandboxDriver("http://sandbox", transport=httpx.ASGITransport(create_app(stage.world)))
+    return SandboxDriver("http://127.0.0.1", transport=httpx.ASGITransport(create_app(stage.world)))
 
 
 async def test_a_small_story_is_played_to_its_end(stage: Stage) -> None:

@@ -176,7 +176,7 @@ async def test_comments_of_a_sent_article_are_listed_newest_first_in_pages(stage
     rest = await stage.wechat("comment/list", {**page, "begin": 49})
     ids = [one["user_comment_id"] for one in first["comment"] + rest["comment"]]
     assert ids == list(range(60, 0, -1))
-    assert first["total"] == 60
+    assert (first["total"], first["comment_cnt"]) == (49, 60)
     assert first["comment"][0]["openid"] == "o1"
     assert "openid" not in first["comment"][1]
     assert (await stage.wechat("comment/list", {**page, "count": 50}))["errcode"] == 88010

@@ -55,15 +55,30 @@ def test_what_is_left_out_has_a_default() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (SMALL + "  repeat_seconds: -1\n", "alerts.yaml:6: escalation.repeat_seconds"),
-        (SMALL + "typo: 1\n", "alerts.yaml:6: typo"),
-        (SMALL.replace("wecom_robot", "fax"), "alerts.yaml:2: channels.robot.kind"),
-        (SMALL.replace("[robot]", "[rob]"), "alerts.yaml:5: escalation.steps.0.channels"),
-        (SMALL.replace("key:", "kee:"), "alerts.yaml:2: channels.robot.k"),
-        (SMALL + "    - {channels: [robot]}\n", "alerts.yaml:4: escalation"),
-        (SMALL.replace("[robot]", "[robot"), "alerts.yaml:6: this is not valid YAML"),
-        ("", "alerts.yaml:1: the file"),
-        ("- 1", "alerts.yaml:1: the file"),
+        (
+            SMALL + "  repeat_seconds: -1\n",
+            "alerts.yaml:6:3: escalation.repeat_seconds: must be greater",
+        ),
+        (SMALL + "typo: 1\n", "alerts.yaml:6:1: typo: there is no such field"),
+        (
+            SMALL.replace("wecom_robot", "fax"),
+            "alerts.yaml:2:11: channels.robot.kind: must be one of",
+        ),
+        (
+            SMALL.replace("[robot]", "[rob]"),
+            (
+                "alerts.yaml:5:18: escalation.steps[0].channels[0]: there is no channel"
+                " of this name; there are: robot"
+            ),
+        ),
+        (
+            SMALL.replace("key:", "kee:"),
+            "alerts.yaml:2:30: channels.robot.kee: there is no such field; did you mean key?",
+        ),
+        (SMALL + "    - {channels: [robot]}\n", "alerts.yaml:3:1: escalation: each step"),
+        (SMALL.replace("[robot]", "[robot"), "alerts.yaml:5:17: the bracket"),
+        ("", "alerts.yaml:1:1: expected"),
+        ("- 1", "alerts.yaml:1:1: expected"),
     ],
 )
 def test_a_mistake_is_named_with_line_and_field(text: str, problem: str) -> None:
@@ -72,13 +87,13 @@ def test_a_mistake_is_named_with_line_and_field(text: str, problem: str) -> None
 
 def test_a_secret_that_is_not_set_is_named() -> None:
     assert problems(SMALL, {}) == [
-        "alerts.yaml:2: channels.robot.key: the environment variable WECOM_ROBOT_KEY is not set"
+        "alerts.yaml:2:30: channels.robot.key: the environment variable WECOM_ROBOT_KEY is not set"
     ]
 
 
 def test_a_secret_that_stands_in_the_file_is_refused_and_not_quoted() -> None:
     assert problems(SMALL.replace("${WECOM_ROBOT_KEY}", "my-secret")) == [
-        "alerts.yaml:2: channels.robot.key: a secret must be a reference, as ${NAME}"
+        "alerts.yaml:2:30: channels.robot.key: a secret must be a reference, as ${NAME}"
     ]
 
 
@@ -88,5 +103,16 @@ def test_no_problem_quotes_a_secret() -> None:
 
 
 def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="can't be read"):
+    with pytest.raises(SettingsError, match="there is no such file"):
         load_alerts(tmp_path / "none.yaml", {}, KINDS)
+
+
+def test_the_faults_of_all_parts_are_told_at_once() -> None:
+    wrong = SMALL.replace("kind:", "per_minute: 99, kind:").replace("[robot]", "[rob]")
+    told = problems(wrong + "  repeat_seconds: -1\n", {})
+    assert [one.split(": ")[1] for one in told] == [
+        "channels.robot.per_minute",
+        "channels.robot.key",
+        "escalation.steps[0].channels[0]",
+        "escalation.repeat_seconds",
+    ]

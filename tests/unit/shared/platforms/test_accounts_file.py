@@ -64,28 +64,53 @@ def test_no_secret_is_shown_by_repr_or_error() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
-        ("${TOKEN}", "in-the-clear", "accounts.yaml:6: wechat[0].token: a secret must be a ref"),
-        ("kind: service", "kind: other", "accounts.yaml:3: wechat[0].kind: Input should be"),
-        ("    app_id: wx1\n", "", "accounts.yaml:2: wechat[0].app_id: Field required"),
-        ("app_id: wx1", "app_id: wx1\n    appid: x", "accounts.yaml:5: wechat[0].appid: Extra"),
+        ("${TOKEN}", "in-the-clear", "accounts.yaml:6:5: wechat[0].token: a secret must be a ref"),
+        ("${TOKEN}", "x${TOKEN}", "accounts.yaml:6:5: wechat[0].token: a reference must be the"),
+        (
+            "kind: service",
+            "kind: other",
+            "accounts.yaml:3:5: wechat[0].kind: must be 'service' or 'subscription'",
+        ),
+        ("    app_id: wx1\n", "", "accounts.yaml:2:5: wechat[0].app_id: is missing"),
+        (
+            "app_id: wx1",
+            "app_id: wx1\n    appid: x",
+            "accounts.yaml:5:5: wechat[0].appid: there is no such field; did you mean app_id?",
+        ),
         (
             "${SHOP_NEXT}",
             "${MISSING}",
-            "accounts.yaml:19: shops[0].secrets[1]: the environment variable MISSING is not set",
+            "accounts.yaml:19:9: shops[0].secrets[1]: the environment variable MISSING is not set",
         ),
-        ('uid: "42"', "uid: me", "accounts.yaml:12: weibo[0].uid: String should match"),
-        ("name: shop", "name: The Shop", "accounts.yaml:16: shops[0].name: String should match"),
-        ("http://", "ftp://", "accounts.yaml:9: wechat[0].api_base: Value error, must start"),
-        ("kind: service", "kind: [", "accounts.yaml:"),
+        ('uid: "42"', "uid: 42", "accounts.yaml:12:5: weibo[0].uid: must be text; put the value"),
+        ('uid: "42"', "uid: me", "accounts.yaml:12:5: weibo[0].uid: has not the right form"),
+        (
+            "name: shop",
+            "name: The Shop",
+            "accounts.yaml:16:5: shops[0].name: has not the right form",
+        ),
+        ("http://", "ftp://", "accounts.yaml:9:5: wechat[0].api_base: must start with https://"),
+        ("kind: service", "kind: [", "accounts.yaml:3:11: the bracket that opens here"),
+        (
+            "kind: service",
+            "kind: service\n    kind: service",
+            "accounts.yaml:4:5: wechat[0].kind: stands here a second time; the first is in line 3",
+        ),
     ],
 )
-def test_a_fault_names_its_line_and_field(before: str, after: str, expected: str) -> None:
+def test_a_fault_names_its_place_and_field(before: str, after: str, expected: str) -> None:
     assert fault(GOOD.replace(before, after, 1)).startswith(expected)
 
 
 def test_every_fault_is_told_at_once() -> None:
-    told = fault(GOOD.replace("kind: service", "kind: x").replace('"42"', "me"))
-    assert len(told.splitlines()) == 2
+    wrong = GOOD.replace("kind: service", "kind: x").replace('"42"', "me")
+    told = fault(wrong.replace("${SHOP_NEXT}", "${MISSING}").replace("${TOKEN}", "clear", 1))
+    assert [line.partition(": ")[0] for line in told.splitlines()] == [
+        "accounts.yaml:3:5",
+        "accounts.yaml:6:5",
+        "accounts.yaml:12:5",
+        "accounts.yaml:19:9",
+    ]
 
 
 def test_an_account_without_a_key_must_allow_plain_mode() -> None:
@@ -102,14 +127,14 @@ def test_a_name_stands_once_a_platform() -> None:
 
 @pytest.mark.parametrize("text", ["", "- a list", "just text"])
 def test_a_file_that_lists_nothing_is_refused(text: str) -> None:
-    assert fault(text).startswith("accounts.yaml:1: expected")
+    assert fault(text).startswith("accounts.yaml:1:1: expected")
 
 
 def test_a_file_that_is_missing_or_not_text_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(AccountsFileError, match="FileNotFoundError"):
+    with pytest.raises(AccountsFileError, match="there is no such file"):
         load_accounts(tmp_path / "none.yaml", {})
     (tmp_path / "bytes.yaml").write_bytes(b"\xff")
-    with pytest.raises(AccountsFileError, match="UnicodeDecodeError"):
+    with pytest.raises(AccountsFileError, match=r"bytes.yaml:1:1: .*UTF-8"):
         load_accounts(tmp_path / "bytes.yaml", {})
     (tmp_path / "good.yaml").write_text(GOOD, encoding="utf-8")
     assert load_accounts(tmp_path / "good.yaml", ENVIRONMENT) == parse_accounts(GOOD, ENVIRONMENT)

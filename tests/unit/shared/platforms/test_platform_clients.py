@@ -20,6 +20,8 @@ from shared.platforms.weibo.client import WeiboClient
 
 DATE = "Mon, 16 Jul 2012 10:09:20 GMT"
 THEN = datetime(2012, 7, 16, 10, 9, 20, tzinfo=UTC)
+TOKEN = {"access_token": "t", "expires_in": 7200}
+NO_NUMBER = b'{"access_token":"t","expires_in":NaN}'
 Answer = httpx.Response | Exception
 
 
@@ -111,8 +113,11 @@ async def test_every_listed_code_is_a_definite_refusal_with_its_reaction(
 ) -> None:
     platform.answers = [ok(errcode=code, errmsg="no"), ok(errcode=code, errmsg="no")]
     reason, reaction = wechat_errors.REFUSALS[code]
-    assert await wechat.send_text("o1", "x") == Refused(reason, reaction, code, THEN)
-    assert len(platform.requests) == (2 if reaction is Reaction.REFRESH_TOKEN else 1)
+    tries = 2 if reaction is Reaction.REFRESH_TOKEN else 1
+    # the second try was made with a forced token: where that is refused, no token helps
+    expected = reaction if tries == 1 else Reaction.STOP
+    assert await wechat.send_text("o1", "x") == Refused(reason, expected, code, THEN)
+    assert len(platform.requests) == tries
 
 
 @pytest.mark.parametrize(
@@ -124,6 +129,16 @@ async def test_every_listed_code_is_a_definite_refusal_with_its_reaction(
         (httpx.Response(502, json={"errcode": 0}), Unknown(Reason.SERVER_ERROR, 502)),
         (httpx.Response(200, content=b"<html>"), Unknown(Reason.UNREADABLE, 200)),
         (httpx.Response(200, content=b"[]"), Unknown(Reason.UNREADABLE, 200)),
+        (ok(), Unknown(Reason.UNREADABLE, 200, THEN)),
+        (ok(errmsg="ok"), Unknown(Reason.UNREADABLE, 200, THEN)),
+        (ok(msgid=7), Unknown(Reason.UNREADABLE, 200, THEN)),
+        (ok(errcode=None), Unknown(Reason.UNLISTED, -99999, THEN)),
+        (ok(errcode=""), Unknown(Reason.UNLISTED, -99999, THEN)),
+        (ok(errcode=False), Unknown(Reason.UNLISTED, -99999, THEN)),
+        (ok(errcode=0.0), Unknown(Reason.UNLISTED, -99999, THEN)),
+        (httpx.Response(403, json={"message": "forbidden"}), Unknown(Reason.UNREADABLE, 403)),
+        (httpx.Response(403, json={"errcode": 0}), Unknown(Reason.UNREADABLE, 403)),
+        (httpx.Response(302, json={"errcode": 0}), Unknown(Reason.UNREADABLE, 302)),
         (httpx.ReadTimeout("slow"), Unknown(Reason.TIMEOUT)),
         (httpx.WriteTimeout("slow"), Unknown(Reason.TIMEOUT)),
         (httpx.ReadError("cut"), Unknown(Reason.CONNECTION_LOST)),
@@ -162,6 +177,37 @@ async def test_a_token_is_not_forced_again_at_once(
     assert sum(asked["force_refresh"] for asked in platform.tokens_asked) == 1
 
 
+async def test_a_token_refused_for_ever_stops_the_channel_until_it_is_taken_again(
+    wechat: WeChatClient, platform: Platform
+) -> None:
+    """The mistake: every five seconds, for ever, another try with a token that does not help."""
+    for moment in (0.0, 3600.0, 7200.0):
+        platform.now = moment
+        platform.answers = [ok(errcode=40001) for _ in range(4)]
+        outcome = await wechat.send_text("o1", "x")
+        assert isinstance(outcome, Refused)
+        assert (outcome.reason, outcome.reaction) == (Reason.TOKEN, Reaction.STOP)
+    platform.now = 14_400.0
+    platform.answers = [ok(errcode=0), ok(errcode=40001), ok(errcode=0)]
+    assert isinstance(await wechat.send_text("o1", "x"), Accepted)
+    assert isinstance(await wechat.send_text("o1", "x"), Accepted)
+    assert platform.answers == []
+
+
+async def test_new_tokens_that_are_refused_one_after_the_other_stop_the_channel(
+    wechat: WeChatClient, platform: Platform
+) -> None:
+    def token(name: str) -> httpx.Response:
+        return ok(access_token=name, expires_in=7200)
+
+    platform.answers = [ok(errcode=40001) for _ in range(4)]
+    platform.token_answers = [token("a"), token("b"), token("c")]
+    outcomes = [await wechat.send_text("o1", "x") for _ in range(2)]
+    reactions = [one.reaction for one in outcomes if isinstance(one, Refused)]
+    # another program may have replaced the first one meanwhile; twice in a row is no accident
+    assert reactions == [Reaction.RETRY, Reaction.STOP]
+
+
 async def test_callers_refused_together_share_one_renewal(
     wechat: WeChatClient, platform: Platform
 ) -> None:
@@ -187,6 +233,20 @@ async def test_a_token_is_asked_for_once_and_renewed_within_its_last_five_minute
     ("answer", "reason", "reaction"),
     [
         (ok(errcode=40164), Reason.ADDRESS_NOT_LISTED, Reaction.STOP),
+        (ok(errcode=40001, errmsg="invalid credential"), Reason.CREDENTIALS, Reaction.STOP),
+        (ok(errcode=40125), Reason.CREDENTIALS, Reaction.STOP),
+        (ok(errcode=40013), Reason.CREDENTIALS, Reaction.STOP),
+        (ok(errcode=41004), Reason.CREDENTIALS, Reaction.STOP),
+        (ok(errcode=89507), Reason.CREDENTIALS, Reaction.STOP),
+        (ok(errcode=50007), Reason.ACCOUNT_LIMITED, Reaction.STOP),
+        (ok(errcode=45011), Reason.TOO_FAST, Reaction.WAIT_MINUTE),
+        (ok(errcode=47001), Reason.BAD_CALL, Reaction.STOP),  # never the message's fault
+        (ok(errcode=40003), Reason.FAN_UNKNOWN, Reaction.STOP),  # never the fan's
+        (ok(access_token="t", expires_in=True), Reason.UNREADABLE, Reaction.RETRY),
+        (ok(access_token="t", expires_in=-1), Reason.UNREADABLE, Reaction.RETRY),
+        (httpx.Response(200, content=NO_NUMBER), Reason.UNREADABLE, Reaction.RETRY),
+        (httpx.Response(403, json={"message": "no"}), Reason.UNREADABLE, Reaction.RETRY),
+        (httpx.Response(403, json=TOKEN), Reason.UNREADABLE, Reaction.RETRY),
         (ok(errcode=-1), Reason.BUSY, Reaction.RETRY),
         (ok(expires_in=7200), Reason.UNREADABLE, Reaction.RETRY),
         (httpx.ReadTimeout("slow"), Reason.TIMEOUT, Reaction.RETRY),
@@ -214,6 +274,12 @@ async def test_without_a_token_the_call_is_not_made_and_that_is_definite(
         (ok(errcode=45066), Unknown(Reason.SAME_KEY_RUNNING, 45066, THEN)),
         (ok(errcode=45028), Refused(Reason.QUOTA_SPENT, Reaction.WAIT_QUOTA, 45028, THEN)),
         (ok(errcode=0), Unknown(Reason.UNREADABLE, 200, THEN)),
+        (ok(errcode=0, msg_id=True), Unknown(Reason.UNREADABLE, 200, THEN)),
+        (ok(msg_id=34182), Unknown(Reason.UNREADABLE, 200, THEN)),
+        (
+            httpx.Response(403, json={"errcode": 0, "msg_id": 34182}),
+            Unknown(Reason.UNREADABLE, 403),
+        ),
     ],
 )
 async def test_a_mass_send_is_repeatable_by_its_key(
@@ -279,13 +345,72 @@ async def test_comments_are_read_with_and_without_an_openid(
         {"total": 1, "comment": [7]},
         {"total": 1, "comment": "x"},
         {"total": 1, "comment": [{"user_comment_id": 1, "create_time": "soon"}]},
+        {"total": 1},
+        {"message": "forbidden"},
     ],
 )
-async def test_a_page_of_comments_is_read_as_a_whole_or_not_at_all(
+async def test_what_is_no_page_of_comments_is_unreadable(
     wechat: WeChatClient, platform: Platform, body: dict[str, Any]
 ) -> None:
     platform.answers = [ok(**body)]
     assert await wechat.list_comments("1", 0, begin=0) == Unknown(Reason.UNREADABLE, 200, THEN)
+
+
+@pytest.mark.parametrize(
+    ("content", "read"),
+    [
+        (b"a\x14b", "a\ufffdb"),
+        (b"a\\u0000b", "a\ufffdb"),
+        (b"a\xe5\xa5", "a\ufffd"),
+        (b"a\xffb", "a\ufffdb"),
+        (b"a\\ud83db", "a\ufffdb"),
+        (b"a\tb\nc", "a\tb\nc"),
+    ],
+)
+async def test_a_broken_character_of_one_comment_costs_that_character_alone(
+    wechat: WeChatClient, platform: Platform, content: bytes, read: str
+) -> None:
+    """The mistake: the page is unreadable, and stays so with every reading."""
+    body = (
+        b'{"errcode":0,"errmsg":"o\x01k","total":2,"comment":['
+        b'{"user_comment_id":2,"openid":"o2","create_time":1764000002,"content":"\xe5\xa5\xbd"},'
+        b'{"user_comment_id":1,"openid":"o1","create_time":1764000001,"content":"' + content + b'"}'
+        b"]}"
+    )
+    platform.answers = [httpx.Response(200, content=body)]
+    outcome = await wechat.list_comments("1", 0, begin=0)
+    assert isinstance(outcome, Accepted)
+    assert [one.content for one in outcome.value.comments] == ["好", read]
+
+
+async def test_one_comment_that_is_not_as_documented_does_not_hide_the_others(
+    wechat: WeChatClient, platform: Platform
+) -> None:
+    good = {"user_comment_id": 2, "create_time": 1700000001, "content": "难吃", "openid": "o1"}
+    odd = [
+        {"create_time": 1},
+        {**good, "create_time": "9" * 5000},
+        {**good, "user_comment_id": True},
+        7,
+    ]
+    platform.answers = [ok(errcode=0, total=5, comment=[odd[0], good, *odd[1:]])]
+    page = CommentPage(5, (Comment("2", "o1", 1700000001, "难吃", elected=False),), unreadable=4)
+    assert await wechat.list_comments("1", 0, begin=0) == Accepted(page, THEN)
+
+
+@pytest.mark.parametrize("text", [b"o\x01k", b"o\xffk"])
+async def test_a_broken_character_of_an_answers_text_does_not_hide_its_code(
+    wechat: WeChatClient, weibo: WeiboClient, platform: Platform, text: bytes
+) -> None:
+    platform.answers = [
+        httpx.Response(200, content=b'{"errcode":0,"errmsg":"' + text + b'"}'),
+        httpx.Response(200, content=b'{"errcode":45015,"errmsg":"' + text + b'"}'),
+        httpx.Response(400, content=b'{"error":"' + text + b'","error_code":20301}'),
+    ]
+    assert await wechat.send_text("o1", "x") == Accepted("")
+    refused = Refused(Reason.WINDOW_CLOSED, Reaction.WAIT_FAN, 45015)
+    assert await wechat.send_text("o1", "x") == refused
+    assert await weibo.reply_text("1", "x") == Refused(Reason.NOT_FOLLOWING, Reaction.DROP, 20301)
 
 
 async def test_a_weibo_reply_is_a_form_with_url_encoded_json(
@@ -317,6 +442,11 @@ async def test_every_listed_weibo_code_is_a_definite_refusal(
         (ok(error_code=20032), Accepted("", THEN)),
         (ok(result=True, msg_id=7), Accepted("7", THEN)),
         (ok(result=False), Unknown(Reason.UNREADABLE, 200, THEN)),
+        (ok(result=1), Unknown(Reason.UNREADABLE, 200, THEN)),
+        (ok(), Unknown(Reason.UNREADABLE, 200, THEN)),
+        (ok(result=True, error_code=None), Unknown(Reason.UNLISTED, -99999, THEN)),
+        (httpx.Response(403, json={"message": "forbidden"}), Unknown(Reason.UNREADABLE, 403)),
+        (httpx.Response(403, json={"result": True}), Unknown(Reason.UNREADABLE, 403)),
         (ok(error_code=10001), Unknown(Reason.BUSY, 10001, THEN)),
         (ok(error_code=9), Unknown(Reason.UNLISTED, 9, THEN)),
         (httpx.Response(503, json={"error_code": 10002}), Unknown(Reason.SERVER_ERROR, 503)),
@@ -330,7 +460,18 @@ async def test_weibos_other_answers_are_success_or_unknown(
     assert await weibo.reply_text("1", "x") == expected
 
 
-@pytest.mark.parametrize("header", [None, "", "soon", "Mon, 16 Jul 2012 10:09:20 -0000"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "soon",
+        "Mon, 16 Jul 2012 10:09:20 -0000",
+        "Mon, 16 Jul 99999 10:09:20 GMT",
+        "Mon, 16 Jul 2012 10:09:20 +99999999999999",
+        "Mon, 99999999999999999999 Jul 2012 10:09:20 GMT",
+    ],
+)
 def test_a_date_that_names_no_instant_is_none(header: str | None) -> None:
     assert read_date(header) is None
 
