@@ -14,9 +14,9 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from shared.errors import TransientError
 from shared.kafka.footing import Footing
 from shared.kafka.group_books import GroupBooks
+from shared.kafka.log_consumer import LogConsumer
 from shared.kafka.lookout import Lookout
 from shared.kafka.partition import Partition
-from shared.kafka.ports import LogConsumer
 from shared.kafka.reading import Reading
 from shared.observe.observer import Observer, PauseReason, StopReason
 from shared.retry import RetryPolicy

@@ -8,8 +8,8 @@ from aiokafka import TopicPartition
 
 from shared.errors import TransientError
 from shared.kafka.group_books import GroupBooks
+from shared.kafka.log_consumer import LogConsumer
 from shared.kafka.partition import Partition, PartitionsHeld
-from shared.kafka.ports import LogConsumer
 from shared.observe.observer import Observer
 
 

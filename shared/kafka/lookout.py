@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from aiokafka import TopicPartition
 
+from shared.kafka.log_consumer import LogConsumer
 from shared.kafka.partition import PartitionsHeld
-from shared.kafka.ports import LogConsumer
 from shared.observe.observer import Observer
 
 LOOK_EVERY_S = 5.0

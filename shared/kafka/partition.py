@@ -12,7 +12,7 @@ from typing import Protocol
 from aiokafka import TopicPartition
 
 from shared.kafka.limits import DeadLetterLimit
-from shared.kafka.ports import LogConsumer
+from shared.kafka.log_consumer import LogConsumer
 from shared.observe.observer import PauseReason, StopReason
 
 
@@ -111,6 +111,7 @@ class Partition:
         """Everything before `upto` is durable."""
         self.seen = upto
         self.moved_at = now
+        self.unreadable = 0
         if upto >= self.end:
             self.behind_since = None
 

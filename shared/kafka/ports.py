@@ -1,12 +1,10 @@
-"""The log as writers and the runner see it."""
+"""The log as writers see it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
-
-from aiokafka import TopicPartition
 
 from shared.events.envelope import Headers
 
@@ -32,44 +30,3 @@ class Publisher(Protocol):
             TransientError: not all were acknowledged within the publisher's deadline. Some may
                 still arrive; producing them again has the same ids.
         """
-
-
-class LogConsumer(Protocol):
-    """What the runner asks of its consumer; `shared.kafka.consumer` and a fake implement it."""
-
-    async def committed(self, partition: TopicPartition) -> int | None:
-        """The group's offset; None where it has none, or none any more."""
-
-    async def beginning_offsets(
-        self, partitions: Iterable[TopicPartition]
-    ) -> Mapping[TopicPartition, int]:
-        """The first offset that the log still has."""
-
-    async def end_offsets(
-        self, partitions: Iterable[TopicPartition]
-    ) -> Mapping[TopicPartition, int]:
-        """The offset up to which a reader may read now: an open transaction is an end, too."""
-
-    def log_end(self, place: TopicPartition) -> int:
-        """The end of the log when it was last read from, beyond open transactions; -1 if never."""
-
-    def where(self, place: TopicPartition) -> tuple[int | None, int]:
-        """(position, the offset behind the last record of the last delivery, or 0)."""
-
-    async def topic_id(self, topic: str) -> str:
-        """Names this very topic, with its prefix; empty where the log has no such names."""
-
-    async def unheld(self, topic: str) -> int:
-        """How many partitions of the topic no member of the group holds; -1 for no topic."""
-
-    async def commit(self, offsets: dict[TopicPartition, int]) -> None:
-        """Commit these offsets and no others."""
-
-    def pause(self, *partitions: TopicPartition) -> None:
-        """Deliver nothing of these."""
-
-    def resume(self, *partitions: TopicPartition) -> None:
-        """Deliver again."""
-
-    def seek(self, partition: TopicPartition, offset: int) -> None:
-        """Deliver from this offset next."""

@@ -12,8 +12,8 @@ from aiokafka.errors import CorruptRecordException, KafkaError, UnsupportedCodec
 from shared.errors import TransientError
 from shared.kafka.consumer import POSITION_ERRORS
 from shared.kafka.group_books import GroupBooks
+from shared.kafka.log_consumer import LogConsumer
 from shared.kafka.partition import Partition, PartitionsHeld
-from shared.kafka.ports import LogConsumer
 from shared.observe.observer import Observer, StopReason
 from shared.retry import RetryPolicy
 
@@ -111,15 +111,18 @@ class Reading:
         consumer = self._consumer()
         if partition is None or consumer is None or partition.stopped:
             return
-        if isinstance(error, POSITION_ERRORS):
-            if partition.is_ready:
-                self._held.find_again(partition, place)
-            return  # else it is being found
+        is_lost = isinstance(error, POSITION_ERRORS)
+        if is_lost and not partition.is_ready:
+            return  # it is being found
+        partition.unreadable += 1
+        if is_lost:
+            self._held.find_again(partition, place)
+            if partition.unreadable == 1:  # found, it should go on at once
+                return
+        self._observer.failure(self._group, "read", error)
         position, _ = consumer.where(place)
         if position is None:
             position = max(0, partition.next_offset)
-        self._observer.failure(self._group, "read", error)
-        partition.unreadable += 1
         cause = cause_of(error)
         if cause is not None and partition.unreadable >= TRIES:
             self._held.stop_at(partition, position, cause)

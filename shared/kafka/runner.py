@@ -19,8 +19,9 @@ from shared.kafka.assignment import Assignment
 from shared.kafka.fold import OutboxFullError
 from shared.kafka.group_books import GroupBooks
 from shared.kafka.handler import Handler
+from shared.kafka.log_consumer import LogConsumer
 from shared.kafka.partition import Partition
-from shared.kafka.ports import LogConsumer, Publisher
+from shared.kafka.ports import Publisher
 from shared.kafka.processing import (
     Batch,
     DeadLetterTopicError,
@@ -266,7 +267,7 @@ class Runner(Generic[S]):
         for number, records in batch.records.items():
             partition = partitions[number]
             partition.limit.remember(batch.outcomes(number, records))
-            partition.failures = partition.unreadable = 0
+            partition.failures = 0
             partition.newest_ms = records[-1].timestamp or 0
             partition.progress(records[-1].offset + 1, now)
             partition.in_flight.append((partition.seen, through))

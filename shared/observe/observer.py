@@ -17,7 +17,6 @@ StopReason = Literal[
     "unknown_codec",
     "corrupt_batch",
     "header_not_utf8",
-    "unreadable_record",
 ]
 
 

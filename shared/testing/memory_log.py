@@ -118,7 +118,7 @@ class MemoryConsumer:
         return merged
 
     def where(self, place: TopicPartition) -> tuple[int | None, int]:
-        """See `shared.kafka.ports.LogConsumer`."""
+        """See `shared.kafka.log_consumer.LogConsumer`."""
         return self.positions[place.partition], self._handed_out.get(place.partition, 0)
 
     def log_end(self, place: TopicPartition) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from aiokafka import TopicPartition
 from pydantic import SecretStr
 from pymongo import MongoClient
 
@@ -58,10 +59,13 @@ class Worker:
 
     async def until_committed(self, records: int) -> None:
         """A stop commits too, but goes on without where the log does not answer in time."""
-        consumer = self.session.runners[0].assignment.consumer()
+        assignment = self.session.runners[0].assignment
+        consumer = assignment.consumer()
         assert consumer is not None
+        topic = assignment.topic_with_prefix
+        places = [TopicPartition(topic, number) for number in assignment.partitions]
         async with asyncio.timeout(60):
-            while sum([await consumer.committed(p) or 0 for p in consumer.assignment()]) < records:
+            while sum([await consumer.committed(place) or 0 for place in places]) < records:
                 await asyncio.sleep(0.05)
 
     async def crash(self) -> None:

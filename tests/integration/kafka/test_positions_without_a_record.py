@@ -174,6 +174,17 @@ async def test_a_topic_made_anew_stops_its_partitions(
     assert await consumed.clicks("a") == 5
 
 
+async def test_the_log_tells_how_many_partitions_nobody_holds(consumed: ConsumedTopic) -> None:
+    await consumed.start()
+    await until(lambda: len(consumed.runner.assignment.partitions) == 12)
+    consumer = consumed.runner.assignment.consumer()
+    assert consumer is not None
+    assert await consumer.unheld(consumed.topic) == 0
+    assert await consumer.unheld("no-such-topic") == -1
+    assert len(await consumer.topic_id(consumed.topic)) == 32
+    await consumed.stop()
+
+
 @pytest.mark.slow
 async def test_compacted_gaps_are_passed_and_the_books_balance(consumed: ConsumedTopic) -> None:
     consumed.configure(

@@ -1,6 +1,7 @@
 """Metrics are declared once, named well, and present before anything happened."""
 
 import re
+from typing import get_args
 
 import pytest
 from prometheus_client import generate_latest
@@ -14,7 +15,7 @@ from shared.observe.metrics import (
     Metric,
     all_metric_names,
 )
-from shared.observe.observer import Observer
+from shared.observe.observer import Observer, StopReason
 from shared.observe.runner_metrics import RunnerMetrics
 
 GROUP = "segmenter.fan-events.v1"
@@ -136,3 +137,15 @@ def test_a_stopped_partition_is_no_longer_paused() -> None:
     assert value(meter, "fan_paused_partitions", group=GROUP, reason="dead_letter_topic") == 0
     stopped = value(meter, "fan_stopped_partitions", group=GROUP, reason="too_many_dead_letters")
     assert stopped == 1
+
+
+def test_what_expired_is_counted_and_a_stop_names_its_reason() -> None:
+    meter = Meter()
+    observer = RunnerMetrics(meter, [GROUP])
+    assert value(meter, "fan_records_expired_total", group=GROUP) == 0
+    observer.records_expired(GROUP, 3, 5_000)
+    assert value(meter, "fan_records_expired_total", group=GROUP) == 5_000
+    for number, reason in enumerate(get_args(StopReason)):
+        assert value(meter, "fan_stopped_partitions", group=GROUP, reason=reason) == 0
+        observer.partition_stopped(GROUP, number, reason)
+        assert value(meter, "fan_stopped_partitions", group=GROUP, reason=reason) == 1
