@@ -47,6 +47,10 @@ class Stack:
             *(_assigned(who, tag, tags, at, number) for tag in tags),
         )
 
+    async def tell_as(self, name: str, event: Event) -> None:
+        """Tell one event under an id of its own."""
+        await self._publisher.publish([record_of(event, name)])
+
     async def tell(self, *events: Event) -> None:
         await self._publisher.publish(
             [record_of(event, f"{event.key}-{type(event).__name__}") for event in events]
@@ -122,6 +126,21 @@ def _references(value: Any) -> list[str]:
         return [name for one in value.values() for name in _references(one)]
     text = str(value)
     return [text[2:-1]] if text.startswith("${") else []
+
+
+@asynccontextmanager
+async def another_process(settings: NotifierSettings) -> AsyncIterator[httpx.AsyncClient]:
+    """A second notifier of the same group, on the same store; answers its API."""
+    world = World(load_config(settings.accounts_file.with_name("sandbox.yaml")))
+    platforms = httpx.AsyncClient(transport=httpx.ASGITransport(create_sandbox(world)))
+    service = create_app(settings, http=platforms)
+    async with (
+        service.started(),
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(service.asgi), base_url="http://notifier", headers=HEADERS
+        ) as api,
+    ):
+        yield api
 
 
 @asynccontextmanager
@@ -228,3 +247,42 @@ async def test_an_opt_out_by_keyword_drops_and_a_weibo_reply_goes_out(
         }
         answer = await stack.api.get(f"/v1/fans/weibo:{WEIBO}:1002/pushes")
         assert answer.json()["preferences"] == {"pushes": False}
+
+
+async def test_an_opt_out_is_shown_alike_by_all_processes_whoever_owns_the_fan(
+    settings: NotifierSettings,
+) -> None:
+    async with running(settings) as stack, another_process(settings) as other:
+        fans = [f"oFan{number}" for number in range(6)]
+        paths = [f"/v1/fans/wechat:{WECHAT}:{openid}/pushes" for openid in fans]
+
+        async def write(text: str) -> None:
+            at = int(time.time() * 1000)
+            for openid in fans:
+                message = MessageReceived(
+                    occurred_at=at,
+                    platform="wechat",
+                    account=WECHAT,
+                    fan=openid,
+                    authenticated_by="wechat_safe",
+                    message_type="text",
+                    text=text,
+                )
+                await stack.tell_as(f"{openid}-{text}", message)
+
+        async def until_shown(pushes: bool) -> None:  # noqa: FBT001 - a value
+            deadline = time.monotonic() + 30
+            while True:
+                answers = [
+                    (await api.get(path)).json() for api in (stack.api, other) for path in paths
+                ]
+                if all(one["preferences"] == {"pushes": pushes} for one in answers):
+                    return
+                assert time.monotonic() < deadline, answers
+                await asyncio.sleep(0.1)
+
+        await until_shown(True)  # both have looked at every fan before
+        await write("退订")
+        await until_shown(False)
+        await write("订阅")
+        await until_shown(True)

@@ -51,6 +51,8 @@ def rows() -> list[Push]:
             reason=f"reason{number % 2}",
             not_before=number % 4 * 10,
             look_at=number % 6 * 100,
+            deadline=number % 11 * 70,
+            lane=("", "soon", "later")[number % 3],
             waits_for_fan=number % 3 == 0,
             called_at=number,
             attempt=f"a{number % 4}",
@@ -133,6 +135,7 @@ async def test_rows_are_found_alike(database: Any, memory: dict[str, MemoryGuard
         due = await real.due(ACCOUNT, CHANNELS[0], 250, limit)
         assert due == await fake.due(ACCOUNT, CHANNELS[0], 250, limit)
         assert due
+        assert [one.state.deadline for one in due] == sorted(one.state.deadline for one in due)
     calling = await real.calling(ACCOUNT, CHANNELS[0], 90)
     assert ids(calling) == ids(await fake.calling(ACCOUNT, CHANNELS[0], 90))
     assert calling
@@ -140,16 +143,34 @@ async def test_rows_are_found_alike(database: Any, memory: dict[str, MemoryGuard
     assert ids(attempt) == ids(await fake.of_attempt("a2"))
     assert attempt
     fans = [f"{ACCOUNT}:f{number}" for number in range(4)] * 40
-    waiting = sorted(set(await real.waiting_for_fans(fans)))
-    assert waiting == sorted(await fake.waiting_for_fans(fans))
+    waiting = {one.state.id: one for one in await real.waiting_for_fans(fans)}
+    assert waiting == {one.state.id: one for one in await fake.waiting_for_fans(fans)}
     assert waiting
-    held = sorted(await real.held_for(ACCOUNT, "reason1"))
-    assert held == sorted(await fake.held_for(ACCOUNT, "reason1"))
+    held = {one.state.id: one for one in await real.held_for(ACCOUNT, "reason1")}
+    assert held == {one.state.id: one for one in await fake.held_for(ACCOUNT, "reason1")}
     assert held
     counts = await real.counts("c1")
     assert counts == await fake.counts("c1")
     assert sum(one.pushes for one in counts) == 50
     assert await real.of_fan(fans[0], 5) == await fake.of_fan(fans[0], 5)
+
+
+async def test_rows_of_an_older_version_are_found_alike(
+    database: Any, memory: dict[str, MemoryGuardedStore]
+) -> None:
+    old = [row.id for row in rows()[::2]]
+    for field in ("lane", "deadline", "tag_number"):
+        await database[records.PUSHES].update_many({"_id": {"$in": old}}, {"$unset": {field: ""}})
+        for name in old:
+            del memory[records.PUSHES].documents[name][field]
+    real, fake = MongoPushQueries(database), MemoryPushQueries(memory[records.PUSHES])
+    found = await real.unqueued(ACCOUNT, CHANNELS[0], 250, 100)
+    assert found
+    assert {one.state.id for one in found} <= set(old)
+    expected = await fake.unqueued(ACCOUNT, CHANNELS[0], 250, 100)
+    assert {one.state.id: one for one in found} == {one.state.id: one for one in expected}
+    assert len(await real.unqueued(ACCOUNT, CHANNELS[0], 250, 2)) == 2
+    assert not await real.unqueued("weibo:nobody", CHANNELS[0], 250, 100)
 
 
 async def test_campaigns_waves_and_audiences_are_found_alike(
