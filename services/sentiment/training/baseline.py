@@ -17,10 +17,10 @@ from typing import Final
 import numpy as np
 from scipy import sparse
 
-from services.sentiment.domain.tone.characters import SIMPLIFIED, TRADITIONAL
 from services.sentiment.training.data import GROUPS, SETS, load_sets
 from services.sentiment.training.features import matrix_of
 from services.sentiment.training.figures import Judged, neutral_table, table_of
+from shared.characters import SIMPLIFIED, TRADITIONAL
 
 BUCKETS: Final = 2**20
 EPOCHS: Final = 5

@@ -18,8 +18,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from services.sentiment.domain.tone.characters import SIMPLIFIED, TRADITIONAL
 from services.sentiment.domain.tone.emoticons import PICTURE_FOLDS, PICTURE_OF_WORD
+from shared.characters import SIMPLIFIED, TRADITIONAL
 
 MAX_CHARACTERS: Final = 2_000  # of a raw text that are looked at: its first 1,500 and last 500
 HEAD_CHARACTERS: Final = 1_500
