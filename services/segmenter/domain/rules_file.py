@@ -2,7 +2,7 @@
 
 ```yaml
 tags:
-  - tag: buyer                # the tag's name, once in the file
+  - tag: buyer                # the tag's name; no other in the file looks the same
     kind: count               # one of RULE_KINDS
     event: PurchaseMade
     at_least: 1
@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from services.segmenter.domain.rulebook import RuleBook
 from services.segmenter.domain.rules import RULE_KINDS, RuleSpec
 from shared.errors import FanEngagementError
+from shared.text import fold
 
 MAX_RULES = 1_000
 MAX_FILE_CHARS = 1_048_576
@@ -79,7 +80,7 @@ def parse_rules(text: str, name: str) -> RuleBook:
     except _Problem as problem:
         problems.append(problem)
         entries = []
-    first_use: dict[str, int] = {}
+    first_use: dict[str, tuple[str, int]] = {}
     for index, entry in enumerate(entries):
         path: Path = ("tags", index)
         try:
@@ -91,10 +92,16 @@ def parse_rules(text: str, name: str) -> RuleBook:
             problems.extend(_validation_problems(error, path))
             continue
         specs.append(spec)
-        if spec.tag in first_use:
-            line = _line(lines, ("tags", first_use[spec.tag], "tag"))
-            problems.append(_Problem((*path, "tag"), f"line {line} already assigns this tag"))
-        first_use.setdefault(spec.tag, index)
+        other, at = first_use.setdefault(fold(spec.tag), (spec.tag, index))
+        if at != index:
+            line = _line(lines, ("tags", at, "tag"))
+            said = f"line {line} already assigns this tag"
+            if other != spec.tag:
+                said = (
+                    f"{spec.tag} looks the same as {other} of line {line}; "
+                    "write a name that nobody can mistake"
+                )
+            problems.append(_Problem((*path, "tag"), said))
     if problems:
         located = sorted(
             (_line(lines, problem.path), _dotted(problem.path), problem.text)

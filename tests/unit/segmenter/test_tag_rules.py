@@ -123,12 +123,25 @@ def test_with_for_a_tag_is_earned_only_when_the_window_is_full() -> None:
         (["款项", "退款"], "退款项", True),
         (["好"], "", False),
         (["😡"], "太差了😡😡", True),
+        (["发票"], "我要發票", True),
+        (["優惠"], "有优惠吗", True),
+        (["退款"], "我要退\u200b款", True),
+        (["退\u200d款"], "退款", True),
+        (["vip"], "v\u00adip", True),
+        (["Café"], "cafe\u0301", True),
+        (["vip"], "vi\u0301p", False),
     ],
 )
 def test_words_are_heard_whatever_their_width_and_case(
     words: list[str], text: str, *, heard: bool
 ) -> None:
     assert _hears(words, text) is heard
+
+
+def test_a_message_of_nothing_but_marks_is_read_as_far_as_it_is_bounded() -> None:
+    assert not _hears(["退款"], "\u0301\u0316" * 30_000)
+    assert _hears(["退款"], "退款" + "\u0301\u0316" * 30_000)
+    assert not _hears(["退款"], "好" * 4_096 + "退款"), "the first 4,096 characters are looked at"
 
 
 def test_after_the_words_changed_those_that_stayed_are_still_remembered() -> None:
@@ -193,6 +206,8 @@ def test_a_duration_is_shown_as_it_was_written(text: str) -> None:
         {"where": {"menu_key": 3}},
         {"event": "MessageReceived", "where": {"text": "退款"}},
         {"surprise": 1},
+        {"tag": "a\u200bb"},
+        {"tag": "\ufeffab"},
     ],
 )
 def test_a_count_that_makes_no_sense_is_refused(fields: dict[str, Any]) -> None:

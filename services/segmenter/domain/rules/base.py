@@ -7,17 +7,28 @@ every kind falls by time in the same way, and a rule that changed is re-examined
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from typing import Annotated, Any, Protocol
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    field_validator,
+)
 
 from services.segmenter.domain.fan import Fan
 from shared.events import Event, stable_id
+from shared.text import unseen_in
 
 VERSION_CHARS = 16
 MAX_DURATION_MS = 400 * 86_400_000
 
+_EMOJI_JOINT = re.compile(r"(?<=[^\w\s])[\ufe0f\u200d]")
+"""What makes one picture of several characters: nobody sees it, but it is part of an emoji."""
 _UNIT_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -91,6 +102,18 @@ class RuleSpec(BaseModel, ABC):
     """For staff; it decides nothing."""
     for_ms: Annotated[Duration | None, Field(alias="for")] = None
     """How long the tag is held after it was last earned; None: the kind's own end, if any."""
+
+    @field_validator("tag")
+    @classmethod
+    def _is_seen(cls, tag: str) -> str:
+        joints = {joint.start() for joint in _EMOJI_JOINT.finditer(tag)}
+        for place in unseen_in(tag):
+            if place not in joints:
+                raise ValueError(
+                    f"has a character that nobody can see, U+{ord(tag[place]):04X}, at place "
+                    f"{place + 1}; write the name anew without it"
+                )
+        return tag
 
     @property
     def version(self) -> str:

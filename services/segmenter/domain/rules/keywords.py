@@ -1,16 +1,16 @@
 """Rule kind `keywords`: the fan wrote one of these words.
 
-Text and words are compared after NFKC and case folding, so full-width letters and other spellings
-of the same characters match. Chinese has no spaces, so a word may stand anywhere; but a word that
-begins or ends with a Latin letter or digit must not continue as one ("vip" is not in "viper").
-Which words matched, and when, is remembered; the message is not.
+Text and words are compared folded (`shared.text.fold`), so full-width letters, traditional
+characters and what nobody sees between them match; the first 4,096 characters of a text are looked
+at. Chinese has no spaces, so a word may stand anywhere; but a word that begins or ends with a Latin
+letter or digit must not continue as one ("vip" is not in "viper"). Which words matched, and when,
+is remembered; the message is not.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import Annotated, Literal, Self
-from unicodedata import normalize
 
 from ahocorasick_rs import AhoCorasick
 from pydantic import Field, model_validator
@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 from services.segmenter.domain.fan import NEVER, Fan
 from services.segmenter.domain.rules.base import VERSION_CHARS, Rule, RuleSpec
 from shared.events import Event, MessageReceived, stable_id
+from shared.text import fold
 
 MAX_WORDS_REMEMBERED = 16
 _LATIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
@@ -62,7 +63,7 @@ class KeywordsRule:
         """Remember which words the message has."""
         if type(event) is not MessageReceived or not event.text:
             return False
-        text = fold(event.text)
+        text = _folded(event.text)
         found = {
             self._words[index]
             for index, start, end in self._matcher.find_matches_as_indexes(text, overlapping=True)
@@ -92,11 +93,8 @@ class KeywordsRule:
         return {"word": word, "last_at": at} if word else {}
 
 
-# A book's keyword rules look at the same message one after the other.
-@lru_cache(maxsize=1)
-def fold(text: str) -> str:
-    """NFKC and case folded, the form in which texts are compared."""
-    return normalize("NFKC", text).casefold()
+_folded = lru_cache(maxsize=1)(fold)
+"""A book's keyword rules look at the same message one after the other."""
 
 
 def _is_whole(text: str, start: int, end: int) -> bool:
