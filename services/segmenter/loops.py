@@ -193,7 +193,7 @@ class FanClock:
 
     async def _advance_together(self, keys: Sequence[str], until: int, now: int) -> None:
         await self._writer.change(
-            keys, lambda key, fan: self._handler.advance(key, fan, until), announced=False
+            keys, lambda key, fan: self._handler.advance(key, fan, until, now), announced=False
         )
 
 

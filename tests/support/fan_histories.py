@@ -77,6 +77,25 @@ _MAKE: dict[str, Callable[[dict[str, Any], int], Event]] = {
 _KINDS = ["click"] * 4 + ["buy"] * 3 + ["text"] * 3 + ["scan", "comment", "view"] + ["follow"] * 2
 
 
+def acts(*, size: int = 16) -> st.SearchStrategy[Any]:
+    """What one fan did, in the order in which it happened; close enough to fill small windows."""
+    kinds = ["click", "click", "click", "buy", "text", "scan", "comment", "view"]
+    moves = st.lists(
+        st.tuples(st.sampled_from(kinds), st.integers(0, 7_000), st.integers(0, 30)),
+        min_size=1,
+        max_size=size,
+    )
+
+    def build(steps: list[tuple[str, int, int]]) -> list[Event]:
+        at, done = START, []
+        for kind, ahead, pick in steps:
+            at += ahead
+            done.append(_MAKE[kind](WHO | {"occurred_at": at}, pick))
+        return done
+
+    return moves.map(build)
+
+
 def histories(*, leaving: bool = True, late: bool = True, size: int = 60) -> st.SearchStrategy[Any]:
     """Histories of one fan in the order of the log.
 

@@ -2,7 +2,8 @@
 
 A rule decides two things: what of an event it remembers of the fan, and until when, by what is
 remembered, the fan holds the tag. A tag is held at an instant if that `until` lies after it. So
-every kind falls by time in the same way, and a rule that changed is re-examined from memory.
+every kind falls by time in the same way, and a rule that changed is re-examined from memory: an
+edit takes a tag from its holder only where memory shows that the new rule is not met.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pydantic import (
     field_validator,
 )
 
-from services.segmenter.domain.fan import Fan
+from services.segmenter.domain.fan import Fan, FanId
 from shared.events import Event, stable_id
 from shared.text import unseen_in
 
@@ -84,7 +85,23 @@ class Rule(Protocol):
         """The instant at which the tag falls by what is remembered.
 
         0 if the rule is not met; `NEVER` if time alone can't end it. No event brings a tag that
-        is held to an earlier end.
+        is held to an earlier end, and the order in which events arrive does not matter.
+        """
+
+    def adopt(self, fan: Fan, who: FanId, now: int) -> int:
+        """Take over what this rule before it was edited, or another rule, remembered of the fan.
+
+        Called for each rule when the file has changed. It looks into `fan.memory`, also of rules
+        that are in the file no more, and into `fan.retired`.
+
+        Args:
+            fan: whose memory it is; replaced, never changed in place.
+            who: the fan.
+            now: before it, happenings may be missing that the rule did not ask for then.
+
+        Returns:
+            Until when, at the most, the fan may hold the tag by what memory does not show; 0 if
+            it shows all.
         """
 
     def remembered(self, fan: Fan, now: int) -> dict[str, int | str | None]:

@@ -4,23 +4,26 @@ Text and words are compared folded (`shared.text.fold`), so full-width letters, 
 characters and what nobody sees between them match; the first 4,096 characters of a text are looked
 at. Chinese has no spaces, so a word may stand anywhere; but a word that begins or ends with a Latin
 letter or digit must not continue as one ("vip" is not in "viper"). Which words matched, and when,
-is remembered; the message is not.
+is remembered; the message is not. So after an edit, words that stayed are still known, and a word
+that is new in the file counts from then on.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Annotated, Literal, Self
 
 from ahocorasick_rs import AhoCorasick
 from pydantic import Field, model_validator
 
-from services.segmenter.domain.fan import NEVER, Fan
+from services.segmenter.domain.fan import NEVER, Fan, FanId
 from services.segmenter.domain.rules.base import VERSION_CHARS, Rule, RuleSpec
 from shared.events import Event, MessageReceived, stable_id
 from shared.text import fold
 
 MAX_WORDS_REMEMBERED = 16
+_SUBJECT = stable_id("keywords")[: VERSION_CHARS // 2]
 _LATIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 
 Keyword = Annotated[str, Field(min_length=1, max_length=64)]
@@ -46,14 +49,25 @@ class KeywordsSpec(RuleSpec):
 class KeywordsRule:
     """A compiled `keywords` rule. Memory: (word, when last written) by word."""
 
-    __slots__ = ("_for", "_known", "_matcher", "_words", "events", "memory_key", "tag", "version")
+    __slots__ = (
+        "_for",
+        "_known",
+        "_matcher",
+        "_old_key",
+        "_words",
+        "events",
+        "memory_key",
+        "tag",
+        "version",
+    )
 
     def __init__(self, spec: KeywordsSpec) -> None:
         self.tag = spec.tag
         self.version = spec.version
         self.events: frozenset[type[Event]] = frozenset({MessageReceived})
         # The words are not part of it: after a change, those that stayed are still remembered.
-        self.memory_key = stable_id("keywords", spec.tag)[:VERSION_CHARS]
+        self.memory_key = _SUBJECT + stable_id("tag", spec.tag)[: VERSION_CHARS // 2]
+        self._old_key = stable_id("keywords", spec.tag)[:VERSION_CHARS]
         self._for = spec.for_ms
         self._words = sorted({fold(word).strip() for word in spec.any_of})
         self._known = frozenset(self._words)
@@ -74,8 +88,7 @@ class KeywordsRule:
         seen = dict(fan.memory.get(self.memory_key, ()))
         for word in found:
             seen[word] = max(seen.get(word, 0), event.occurred_at)
-        newest = sorted(seen.items(), key=lambda item: (-item[1], item[0]))
-        fan.remember(self.memory_key, tuple(newest[:MAX_WORDS_REMEMBERED]))
+        self._remember(fan, seen)
         return True
 
     def until(self, fan: Fan) -> int:
@@ -86,11 +99,31 @@ class KeywordsRule:
             return 0
         return NEVER if self._for is None else latest + self._for
 
+    def adopt(self, fan: Fan, who: FanId, now: int) -> int:
+        """Go on with what was remembered in an older form, or by other rules of the same words."""
+        del who, now
+        if self.memory_key in fan.memory:
+            return 0
+        kept = [memory for key, memory in fan.memory.items() if key.startswith(_SUBJECT)]
+        kept += [memory for key, (_, memory) in fan.retired.items() if key.startswith(_SUBJECT)]
+        kept.append(fan.memory.get(self._old_key, ()))
+        seen: dict[str, int] = {}
+        for word, at in ((fold(word), at) for memory in kept for word, at in memory):
+            if word in self._known:
+                seen[word] = max(seen.get(word, 0), at)
+        if seen:
+            self._remember(fan, seen)
+        return 0
+
     def remembered(self, fan: Fan, now: int) -> dict[str, int | str | None]:
         """The newest word of the rule that was written, and when."""
         seen = [(at, word) for word, at in fan.memory.get(self.memory_key, ())]
         at, word = max(((at, word) for at, word in seen if word in self._known), default=(now, ""))
         return {"word": word, "last_at": at} if word else {}
+
+    def _remember(self, fan: Fan, seen: Mapping[str, int]) -> None:
+        newest = sorted(seen.items(), key=lambda item: (-item[1], item[0]))
+        fan.remember(self.memory_key, tuple(newest[:MAX_WORDS_REMEMBERED]))
 
 
 _folded = lru_cache(maxsize=1)(fold)
