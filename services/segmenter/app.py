@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import Any
 
 from services.segmenter.adapters.mongo_fans import MongoFanIndex
+from services.segmenter.adapters.own_partitions import OwnPartitions
 from services.segmenter.adapters.rules_file import RulesOnDisk
 from services.segmenter.domain.rules_file import RulesFileError
 from services.segmenter.handlers import TagHandler
-from services.segmenter.loops import Backlog, ClockSettings, FanClock, RulesWatch, TagCount
+from services.segmenter.loops import ClockSettings, FanClock, RulesWatch, TagCount
 from services.segmenter.metrics import SegmenterMetrics
 from services.segmenter.routes import staff_routes
 from services.segmenter.settings import SegmenterSettings
-from shared.kafka.runner import Runner
 from shared.kafka.session import LogSession
 from shared.observe.metrics import Meter
 from shared.observe.runner_metrics import RunnerMetrics
@@ -57,9 +56,9 @@ def create_app(settings: SegmenterSettings) -> Service:
         handler,
         runner.writer,
         index,
+        OwnPartitions(runner),
         MongoLeases(database),
         holder=secrets.token_hex(8),
-        backlog=lambda: backlog(runner),
         now=now_ms,
         notes=notes,
         observer=observer,
@@ -100,18 +99,3 @@ def create_app(settings: SegmenterSettings) -> Service:
 def now_ms() -> int:
     """Milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
-
-
-def backlog(runner: Runner[Any]) -> Backlog:
-    """Whether all that was in this process's partitions, when it last looked, has been applied.
-
-    A partition that was stopped waits for a person; time does not wait with it.
-    """
-    partitions = runner.assignment.partitions.values()
-    if not partitions:
-        return "not_assigned"
-    applied = all(
-        p.stopped is not None or (p.end >= 0 and max(p.seen, p.books_from) >= p.end)
-        for p in partitions
-    )
-    return "none" if applied else "some"

@@ -40,7 +40,8 @@ class TagHandler:
     Args:
         book: the rules in force; `use` replaces them while the service runs.
         notes: is told of tag changes.
-        now: milliseconds since the epoch, against wrong clocks; None trusts every event's time.
+        now: milliseconds since the epoch, against wrong clocks and for what a changed book does;
+            None trusts every event's time.
     """
 
     collection: ClassVar[str] = "fans"
@@ -64,6 +65,7 @@ class TagHandler:
         self.book = book
         self._notes = notes
         self._now = now
+        self._today = 0
         self._latest = NEVER
 
     def use(self, book: RuleBook) -> None:
@@ -88,17 +90,20 @@ class TagHandler:
         if event.occurred_at > self._latest:
             event = event.model_copy(update={"occurred_at": self._latest})
         who = (event.platform, event.account, event.fan)
-        fan, changes = apply_event(self.book, state, who, event, fact.id)
+        fan, changes = apply_event(self.book, state, who, event, fact.id, today=self._today)
         if not changes:
             return Decision(fan)
         self._notes.changed(changes)
         # What time had caused before this event keeps its own cause.
         return Decision(fan, tuple(_announced(change) for change in changes))
 
-    def advance(self, key: str, state: Fan, now: int) -> Change[Fan] | None:
-        """The fan after time went on to `now`, by the book in force; None if nothing changes."""
+    def advance(self, key: str, state: Fan, now: int, today: int) -> Change[Fan] | None:
+        """The fan after time went on to `now`, by the book in force; None if nothing changes.
+
+        `today` is what our clock says; see `domain.tagging.advance`.
+        """
         platform, account, fan_id = key.split(":", 2)
-        moved = advance(self.book, state, (platform, account, fan_id), now)
+        moved = advance(self.book, state, (platform, account, fan_id), now, today=today)
         if moved is None:
             return None
         fan, changes = moved
@@ -106,9 +111,10 @@ class TagHandler:
         return Change(fan, tuple(_announced(change) for change in changes))
 
     async def before(self, facts: Sequence[Fact]) -> None:
-        """Note how far ahead an event of this batch may be."""
+        """Note what time it is, and with it how far ahead an event of this batch may be."""
         if self._now is not None:
-            self._latest = self._now() + MAX_AHEAD_MS
+            self._today = self._now()
+            self._latest = self._today + MAX_AHEAD_MS
 
     async def after(self, facts: Sequence[Fact]) -> None:
         """Nothing to follow up."""

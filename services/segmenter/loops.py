@@ -1,8 +1,12 @@
 """What the clock triggers: tags that fall by time alone, fans whom a changed rule file concerns.
 
-One process of the service does this at a time (a lease). While the log has records that are not
-applied yet, no tag falls by the clock: one of them may have renewed it. Those records' own times
-make tags fall meanwhile.
+A tag falls by the clock only where no event can be missing that would have renewed it. So time is
+let pass for a fan by the process that reads the fan's partition of the log, and only once all that
+the partition held a moment ago is applied; a partition that was stopped, and so holds what nobody
+has read, lets no time pass. What other processes have not read does not matter. Meanwhile the
+records' own times make tags fall.
+
+Fans whom a changed file concerns are examined by one process of the service at a time (a lease).
 """
 
 from __future__ import annotations
@@ -11,13 +15,13 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NoReturn, Protocol
+from typing import NoReturn, Protocol
 
 from services.segmenter.domain.fan import Fan
 from services.segmenter.domain.rulebook import RuleBook
 from services.segmenter.domain.rules_file import RulesFileError
 from services.segmenter.handlers import TagHandler
-from services.segmenter.ports import FanIndex, TagNotes
+from services.segmenter.ports import FanIndex, FanPartitions, TagNotes
 from shared.errors import FanEngagementError, TransientError
 from shared.kafka.writer import DocumentWriter
 from shared.observe.observer import Observer
@@ -28,9 +32,8 @@ LEASE = "segmenter.clock"
 LEASE_S = 15.0
 RETRY = RetryPolicy(first_delay_s=0.5, max_delay_s=10.0)
 
-Backlog = Literal["not_assigned", "some", "none"]
-"""Records that are not applied yet; `not_assigned`: this process has no part of the log, so it
-can't tell, and leaves the clock to one that can."""
+PAGES = 8
+"""Batches of fans looked through in one look: the fans of other processes are among them."""
 
 
 class RulesSource(Protocol):
@@ -61,9 +64,9 @@ class FanClock:
         handler: decides, by the rules in force.
         writer: the runner's writer of the same documents.
         index: finds the fans.
-        leases: so that one process does it.
+        partitions: which fans are this process's, and how far it has read of them.
+        leases: so that one process examines fans.
         holder: names this process.
-        backlog: what this process has to do in the log.
         now: milliseconds since the epoch.
         notes: is told how many fans were examined.
         observer: is told of failures.
@@ -76,10 +79,10 @@ class FanClock:
         handler: TagHandler,
         writer: DocumentWriter[Fan],
         index: FanIndex,
+        partitions: FanPartitions,
         leases: Leases,
         *,
         holder: str,
-        backlog: Callable[[], Backlog],
         now: Callable[[], int],
         notes: TagNotes,
         observer: Observer,
@@ -89,9 +92,11 @@ class FanClock:
         self._handler = handler
         self._writer = writer
         self._index = index
+        self._partitions = partitions
         self._leases = leases
         self._holder = holder
-        self._backlog = backlog
+        self._skip = 0
+        """Due fans passed over in the looks before this one: they are others' or must wait."""
         self._now = now
         self._notes = notes
         self._observer = observer
@@ -129,30 +134,54 @@ class FanClock:
         Raises:
             TransientError: the store or the log can't be reached; nothing is half done.
         """
+        if not self._partitions.any():
+            return 0
         now = self._now()
-        backlog = self._backlog()
-        if backlog == "not_assigned":
+        fallen = await self._let_fall(now - self._settings.grace_ms, now)
+        return max(fallen, await self._examine(now))
+
+    async def _let_fall(self, until: int, now: int) -> int:
+        """Let time go on to `until`, for a batch of those fans of whom no event can be missing."""
+        batch, changed = self._settings.batch, 0
+        applied: dict[int, bool] = {}
+        for _ in range(PAGES):
+            keys = await self._index.due(until, batch, self._skip)
+            by_partition: dict[int, list[str]] = {}
+            for key in keys:
+                number = self._partitions.of(key)
+                if number is not None:
+                    by_partition.setdefault(number, []).append(key)
+            unknown = by_partition.keys() - applied.keys()
+            if unknown:  # asked after `until` was known, so what came before that is applied
+                done = await self._partitions.applied(unknown)
+                applied.update({number: number in done for number in unknown})
+            ready = [k for number, some in by_partition.items() if applied[number] for k in some]
+            await self._advance(ready, until, now)
+            changed += len(ready)
+            # Those who fell are due no more. Without this, others' fans would hide ours for ever.
+            self._skip = self._skip + len(keys) - len(ready) if len(keys) == batch else 0
+            if changed >= batch or not self._skip:
+                break
+        return changed
+
+    async def _examine(self, now: int) -> int:
+        """Bring a batch of fans into agreement with the rules in force; time does not pass."""
+        digest, batch = self._handler.book.digest, self._settings.batch
+        outdated = await self._index.outdated(digest, batch)
+        if not outdated:
             return 0
         if not await self._leases.acquire(LEASE, self._holder, LEASE_S, now / 1000):
             return 0
-        fallen: list[str] = []
-        until = now - self._settings.grace_ms if backlog == "none" else 0
-        if until:
-            fallen = await self._index.due(until, self._settings.batch)
-            await self._advance(fallen, until)
-        digest = self._handler.book.digest
-        outdated = await self._index.outdated(digest, self._settings.batch)
-        await self._advance(outdated, until)
-        if outdated:
-            self._notes.examined(len(outdated))
-        return max(len(fallen), len(outdated))
+        await self._advance(outdated, 0, now)
+        self._notes.examined(len(outdated))
+        return len(outdated)
 
-    async def _advance(self, keys: Sequence[str], now: int) -> None:
+    async def _advance(self, keys: Sequence[str], until: int, now: int) -> None:
         """Advance these fans; one whose state can't be decided must not hold up the others."""
         if not keys:
             return
         try:
-            await self._advance_together(keys, now)
+            await self._advance_together(keys, until, now)
         except TransientError:
             raise
         except Exception as error:  # noqa: BLE001 - a rule's mistake; told below, fan by fan
@@ -160,11 +189,11 @@ class FanClock:
                 self._observer.failure(self._group, "clock_fan", error)
                 return
             for key in keys:
-                await self._advance([key], now)
+                await self._advance([key], until, now)
 
-    async def _advance_together(self, keys: Sequence[str], now: int) -> None:
+    async def _advance_together(self, keys: Sequence[str], until: int, now: int) -> None:
         await self._writer.change(
-            keys, lambda key, fan: self._handler.advance(key, fan, now), announced=False
+            keys, lambda key, fan: self._handler.advance(key, fan, until, now), announced=False
         )
 
 

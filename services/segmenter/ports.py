@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from shared.events import TagEvent
@@ -14,8 +14,8 @@ class FanIndex(Protocol):
     All methods raise `TransientError` when the store can't be reached.
     """
 
-    async def due(self, until: int, limit: int) -> list[str]:
-        """Keys of fans of whom a tag falls by `until` (ms), the earliest first."""
+    async def due(self, until: int, limit: int, skip: int = 0) -> list[str]:
+        """Keys of fans whom time changes by `until` (ms), the earliest first, but for `skip`."""
 
     async def outdated(self, digest: str, limit: int) -> list[str]:
         """Keys of fans whose tags agree with another rule book than this one."""
@@ -28,6 +28,23 @@ class FanIndex(Protocol):
 
     async def count_outdated(self, digest: str) -> int:
         """How many fans are still to be examined by this rule book."""
+
+
+class FanPartitions(Protocol):
+    """Which part of the log this process reads, and how far it is."""
+
+    def any(self) -> bool:
+        """Whether it reads any of it."""
+
+    def of(self, key: str) -> int | None:
+        """The partition that holds this fan's events; None if another process reads it."""
+
+    async def applied(self, numbers: Collection[int]) -> set[int]:
+        """Those of its partitions of which all is applied that the log had at the call.
+
+        Raises:
+            TransientError: the log does not answer.
+        """
 
 
 class TagNotes(Protocol):

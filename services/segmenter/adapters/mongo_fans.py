@@ -27,11 +27,13 @@ class MongoFanIndex:
             for field in ("due", "rules", "tags.tag"):
                 await self._fans.create_index([(field, ASCENDING)], name=f"by_{field}")
 
-    async def due(self, until: int, limit: int) -> list[str]:
+    async def due(self, until: int, limit: int, skip: int = 0) -> list[str]:
         """See the port."""
         query = {"due": {"$lte": until}}
         with transient("looking for fans that are due"):
-            found = self._fans.find(query, {"_id": 1}).sort("due", ASCENDING).limit(limit)
+            found = (
+                self._fans.find(query, {"_id": 1}).sort("due", ASCENDING).skip(skip).limit(limit)
+            )
             return [document["_id"] async for document in found]
 
     async def outdated(self, digest: str, limit: int) -> list[str]:

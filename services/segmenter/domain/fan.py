@@ -15,9 +15,13 @@ NEVER = 32_503_680_000_000
 
 MAX_SCENE_CHARS = 256
 
+FanId = tuple[str, str, str]
+"""(platform, account, fan)"""
 Because = Literal["event", "time", "rule_changed", "unfollowed"]
 Memory = tuple[Any, ...]
 """What one rule remembers of a fan: numbers, and words that are in the rule; nothing else."""
+KEPT_MS = 86_400_000
+"""How long it is kept what a rule remembered that is no longer in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,9 @@ class Fan:
     memory: Mapping[str, Memory] = field(default_factory=dict)
     tags: Mapping[str, HeldTag] = field(default_factory=dict)
     due: int = NEVER
-    """When the next tag falls by time alone."""
+    """When time alone changes something: a tag falls, or what was set aside is forgotten."""
+    retired: Mapping[str, tuple[int, Memory]] = field(default_factory=dict)
+    """What rules remembered that are no longer in the file, and until when it is kept."""
 
     @property
     def left(self) -> bool:
@@ -78,16 +84,28 @@ class Fan:
             self.memory,
             self.tags,
             self.due,
+            self.retired,
         )
 
     def hold(self, tags: Mapping[str, HeldTag]) -> None:
         """Replace the tags held, and with them the next instant of expiry."""
         self.tags = tags
-        self.due = min([tag.until for tag in tags.values()], default=NEVER)
+        self._look_ahead()
 
     def remember(self, key: str, memory: Memory) -> None:
         """Replace what one rule remembers."""
         self.memory = {**self.memory, key: memory}
+
+    def retire(self, retired: Mapping[str, tuple[int, Memory]]) -> None:
+        """Replace what is set aside of rules that are no longer in the file."""
+        self.retired = retired
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        ends = [tag.until for tag in self.tags.values()]
+        if self.retired:
+            ends += [until for until, _ in self.retired.values()]
+        self.due = min(ends, default=NEVER)
 
 
 def forgotten(fan: Fan, left_at: int) -> Fan:

@@ -1,6 +1,8 @@
 """How a fan's state is kept in the store: short names, plain BSON values.
 
-`due` and `rules` are null where there is nothing to do, so that their indexes only find work.
+`due` and `rules` are null where there is nothing to do, so that their indexes only find work. What
+a rule remembered that is no longer in the file lies in `memory` too, under its key with `-` before
+it, the instant until when it is kept first.
 """
 
 from __future__ import annotations
@@ -10,12 +12,15 @@ from typing import Any
 
 from services.segmenter.domain.fan import NEVER, Fan, HeldTag, Memory
 
+RETIRED = "-"
+
 
 def load_fan(fields: Mapping[str, Any]) -> Fan:
     """State from a document's fields; empty fields are a fan never seen."""
     if "number" not in fields:
         return Fan()
     due = fields["due"]
+    memory = {key: _frozen(memory) for key, memory in fields["memory"].items()}
     return Fan(
         number=fields["number"],
         clock=fields["clock"],
@@ -25,7 +30,7 @@ def load_fan(fields: Mapping[str, Any]) -> Fan:
         scene=fields["scene"],
         scene_at=fields["scene_at"],
         rules=fields["rules"],
-        memory={key: _frozen(memory) for key, memory in fields["memory"].items()},
+        memory={key: kept for key, kept in memory.items() if key[:1] != RETIRED},
         tags={
             tag["tag"]: HeldTag(
                 since=tag["since"],
@@ -37,6 +42,7 @@ def load_fan(fields: Mapping[str, Any]) -> Fan:
             for tag in fields["tags"]
         },
         due=NEVER if due is None else due,
+        retired={key[1:]: (kept[0], kept[1]) for key, kept in memory.items() if key[:1] == RETIRED},
     )
 
 
@@ -51,7 +57,7 @@ def dump_fan(fan: Fan) -> dict[str, Any]:
         "scene": fan.scene,
         "scene_at": fan.scene_at,
         "rules": fan.rules,
-        "memory": dict(fan.memory),
+        "memory": {**fan.memory, **{RETIRED + key: kept for key, kept in fan.retired.items()}},
         "tags": [
             {
                 "tag": name,

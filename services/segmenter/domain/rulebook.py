@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from services.segmenter.domain.rules import Rule, RuleSpec
 from shared.events import Event, stable_id
 
+LAYOUT = "memory 2"
+"""How rules remember. Another one has every fan examined, and each rule adopt what was kept."""
+
 
 class RuleBook:
     """An immutable set of compiled rules, one a tag.
@@ -27,7 +30,7 @@ class RuleBook:
             for event in rule.events:
                 self._by_event[event] = (*self._by_event.get(event, ()), rule)
         versions = sorted(rule.version for rule in self._by_tag.values())
-        self.digest = stable_id("rules", *versions)
+        self.digest = stable_id("rules", LAYOUT, *versions)
         """The same for the same rules in any order, whatever their descriptions say."""
         self.memory_keys = frozenset(
             rule.memory_key for rule in self._by_tag.values() if rule.memory_key is not None

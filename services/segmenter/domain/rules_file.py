@@ -2,7 +2,7 @@
 
 ```yaml
 tags:
-  - tag: buyer                # the tag's name, once in the file
+  - tag: buyer                # the tag's name; no other in the file looks the same
     kind: count               # one of RULE_KINDS
     event: PurchaseMade
     at_least: 1
@@ -23,6 +23,7 @@ from shared.config_file import ConfigFileError, parse
 from shared.config_words import explain
 from shared.config_yaml import Where
 from shared.errors import FanEngagementError
+from shared.text import fold
 
 MAX_RULES = 1_000
 
@@ -69,7 +70,7 @@ def parse_rules(text: str, name: str) -> RuleBook:
     except _Problem as problem:
         problems.append(problem)
         entries = []
-    first_use: dict[str, int] = {}
+    first_use: dict[str, tuple[str, int]] = {}
     for index, entry in enumerate(entries):
         path: Where = ("tags", index)
         try:
@@ -81,10 +82,16 @@ def parse_rules(text: str, name: str) -> RuleBook:
             problems.extend(_validation_problems(error, path, RULE_KINDS[entry["kind"]]))
             continue
         specs.append(spec)
-        if spec.tag in first_use:
-            line, _ = file.at(("tags", first_use[spec.tag], "tag"))
-            problems.append(_Problem((*path, "tag"), f"line {line} already assigns this tag"))
-        first_use.setdefault(spec.tag, index)
+        other, at = first_use.setdefault(fold(spec.tag), (spec.tag, index))
+        if at != index:
+            line, _ = file.at(("tags", at, "tag"))
+            said = f"line {line} already assigns this tag"
+            if other != spec.tag:
+                said = (
+                    f"{spec.tag} looks the same as {other} of line {line}; "
+                    "write a name that nobody can mistake"
+                )
+            problems.append(_Problem((*path, "tag"), said))
     for found in problems:
         file.add(found.path, found.text)
     try:

@@ -4,7 +4,14 @@ The order within a decision is fixed: what fell by time before the event, then w
 changes, then the event itself. Time means the fan's clock, which never goes back: a late event
 counts in the windows of its own time, but can't give a tag that has already run out. What falls
 by time falls at the instant of its expiry, whoever notices it, so a clock tick between two events
-gives the same changes as no tick.
+gives the same changes as no tick. So the order in which a fan's acts arrive decides which changes
+are announced on the way, but not which tags the fan has in the end, nor until when. Following and
+leaving are taken in the order of the log.
+
+A changed book takes a tag from its holder where memory shows that the new rule is not met, and
+gives one where memory shows that it is. Where memory can't tell, the holder keeps the tag until the
+end it had. What a rule remembered that is no longer in the book is kept for a day (`KEPT_MS`), so
+that a line which is taken out by mistake and put back costs nobody a tag.
 
 A fan who unfollows is forgotten at once, unless the leaving is older than the last follow. Only a
 follow that is not older than the leaving starts the fan afresh; whatever else arrives for one who
@@ -13,7 +20,15 @@ left changes nothing.
 
 from __future__ import annotations
 
-from services.segmenter.domain.fan import MAX_SCENE_CHARS, Because, Fan, HeldTag, forgotten
+from services.segmenter.domain.fan import (
+    KEPT_MS,
+    MAX_SCENE_CHARS,
+    Because,
+    Fan,
+    FanId,
+    HeldTag,
+    forgotten,
+)
 from services.segmenter.domain.rulebook import RuleBook
 from services.segmenter.domain.rules import Rule
 from shared.events import (
@@ -26,12 +41,9 @@ from shared.events import (
     stable_id,
 )
 
-FanId = tuple[str, str, str]
-"""(platform, account, fan)"""
-
 
 def apply_event(
-    book: RuleBook, fan: Fan, who: FanId, event: Event, cause: str
+    book: RuleBook, fan: Fan, who: FanId, event: Event, cause: str, *, today: int = 0
 ) -> tuple[Fan, list[TagEvent]]:
     """The fan after an event, and the tag changes in their order.
 
@@ -41,6 +53,8 @@ def apply_event(
         who: whose state it is.
         event: one that this fan's partition brought next.
         cause: its `ce_id`.
+        today: what our clock says (ms), for what is done to the fan because the book changed; an
+            event that was long on its way does not tell. 0: as the event says.
     """
     kind = type(event)  # exact types: pydantic's isinstance costs as much as a rule
     if fan.following is False:
@@ -60,7 +74,7 @@ def apply_event(
             draft.remove(tag, held.rule_version, "unfollowed", cause, at)
         return forgotten(after, at), draft.changes
     if after.rules != book.digest:
-        draft.reexamine(book, after.clock)
+        draft.reexamine(book, after.clock, max(after.clock, today))
     if after.first_seen is None or at < after.first_seen:
         after.first_seen = at
     if type(event) is FanFollowed:
@@ -71,8 +85,18 @@ def apply_event(
     return after, draft.changes
 
 
-def advance(book: RuleBook, fan: Fan, who: FanId, now: int) -> tuple[Fan, list[TagEvent]] | None:
+def advance(
+    book: RuleBook, fan: Fan, who: FanId, now: int, *, today: int | None = None
+) -> tuple[Fan, list[TagEvent]] | None:
     """The fan after time alone went on to `now` and the book became what it is.
+
+    Args:
+        book: the rules in force.
+        fan: the state so far; it is not changed.
+        who: whose state it is.
+        now: up to here no event of the fan's is missing any more, so tags may fall.
+        today: what our clock says; None: the same. A changed book gives no tag that would have
+            fallen by then.
 
     Returns:
         None if neither changes the state: nothing to write.
@@ -87,7 +111,8 @@ def advance(book: RuleBook, fan: Fan, who: FanId, now: int) -> tuple[Fan, list[T
     if after.due <= now:
         draft.expire(now)
     if outdated:
-        draft.reexamine(book, max(now, after.clock))
+        now = max(now, after.clock)
+        draft.reexamine(book, now, max(now, today or 0))
     return after, draft.changes
 
 
@@ -120,7 +145,13 @@ class _Draft:
         self.changes: list[TagEvent] = []
 
     def expire(self, now: int) -> None:
-        """Remove what has fallen by `now`, each tag at its instant, in the instants' order."""
+        """Remove what has fallen by `now`, each tag at its instant, in the instants' order.
+
+        What is kept of rules that are no more is forgotten in its time too.
+        """
+        retired = self.fan.retired
+        if retired and any(until <= now for until, _ in retired.values()):
+            self.fan.retire({key: kept for key, kept in retired.items() if kept[0] > now})
         fallen = [(held.until, tag) for tag, held in self.fan.tags.items() if held.until <= now]
         for until, tag in sorted(fallen):
             # Without this a late event could give the tag again, until the same instant.
@@ -128,27 +159,53 @@ class _Draft:
             cause = expiry_cause(":".join(self.who), tag, until)
             self.remove(tag, self.fan.tags[tag].rule_version, "time", cause, until)
 
-    def reexamine(self, book: RuleBook, now: int) -> None:
-        """Bring the tags into agreement with the book; forget what no rule remembers any more."""
+    def reexamine(self, book: RuleBook, settled: int, today: int) -> None:
+        """Bring the tags into agreement with the book.
+
+        Args:
+            book: the rules in force.
+            settled: up to here no event is missing: what is not met then, was not met.
+            today: when it happens.
+        """
         fan = self.fan
         if fan.rules is None:  # a fan never seen: there is nothing to examine
             fan.rules = book.digest
             return
         cause = rules_cause(book.digest, ":".join(self.who))
-        fan.memory = {key: kept for key, kept in fan.memory.items() if key in book.memory_keys}
         fan.rules = book.digest
+        doubts = self._hand_over(book, today)
         for tag, held in sorted(fan.tags.items()):
             rule = book.get(tag)
             if rule is None:
-                self.remove(tag, held.rule_version, "rule_changed", cause, now)
-            elif (until := rule.until(fan)) <= now:
-                self.remove(tag, rule.version, "rule_changed", cause, now)
-            else:
-                kept = held.renewed(until, rule.version)
-                fan.hold({**fan.tags, tag: kept})
+                self.remove(tag, held.rule_version, "rule_changed", cause, today)
+            elif rule.version != held.rule_version:
+                until = max(rule.until(fan), min(held.until, doubts[tag]))
+                if until > settled:
+                    fan.hold({**fan.tags, tag: held.renewed(until, rule.version)})
+                else:
+                    self.remove(tag, rule.version, "rule_changed", cause, today)
         for rule in book.rules:
-            if rule.tag not in fan.tags and (until := rule.until(fan)) > now:
-                self.assign(rule.tag, HeldTag(now, until, rule.version, "rule_changed", cause))
+            if rule.tag not in fan.tags and (until := rule.until(fan)) > today:
+                self.assign(rule.tag, HeldTag(today, until, rule.version, "rule_changed", cause))
+
+    def _hand_over(self, book: RuleBook, today: int) -> dict[str, int]:
+        """Let each rule find what was remembered; set aside what none in the book remembers now.
+
+        Returns:
+            By tag until when, at the most, the fan may hold it by what memory does not show.
+        """
+        fan = self.fan
+        back = {key for key in fan.retired if key in book.memory_keys}
+        fan.memory = {**fan.memory, **{key: fan.retired[key][1] for key in back}}
+        doubts = {rule.tag: rule.adopt(fan, self.who, today) for rule in book.rules}
+        gone = {key: kept for key, kept in fan.memory.items() if key not in book.memory_keys}
+        if gone or back:
+            fan.memory = {key: kept for key, kept in fan.memory.items() if key not in gone}
+            fan.retire(
+                {key: kept for key, kept in fan.retired.items() if key not in back}
+                | {key: (today + KEPT_MS, kept) for key, kept in gone.items()}
+            )
+        return doubts
 
     def earn(self, rule: Rule, cause: str, at: int) -> None:
         """Assign or renew what an event earned, unless it has run out already."""
@@ -158,7 +215,7 @@ class _Draft:
         held = self.fan.tags.get(rule.tag)
         if held is None:
             self.assign(rule.tag, HeldTag(at, until, rule.version, "event", cause))
-        elif held.until != until:
+        elif held.until < until:
             self.fan.hold({**self.fan.tags, rule.tag: held.renewed(until, rule.version)})
 
     def assign(self, tag: str, held: HeldTag) -> None:

@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from services.segmenter.domain.rules_file import parse_rules
 from services.segmenter.domain.tagging import expiry_cause, rules_cause
 from services.segmenter.handlers import TagHandler
-from services.segmenter.loops import LEASE, Backlog, ClockSettings, FanClock
+from services.segmenter.loops import LEASE, ClockSettings, FanClock
 from shared.events import (
     CommentPosted,
     Event,
@@ -34,7 +35,7 @@ from shared.testing.memory_store import MemoryGuardedStore, MemoryLeases, Memory
 from shared.testing.silent_observer import SilentObserver
 from tests.support.fan_histories import KEY, RULES_TEXT, START, WHO, histories
 from tests.support.oracle_segmenter import expected_changes, expected_tags
-from tests.support.segmenter_fakes import MemoryFanIndex, RecordingNotes
+from tests.support.segmenter_fakes import MemoryFanIndex, MemoryPartitions, RecordingNotes
 
 RULES = yaml.safe_load(RULES_TEXT)["tags"]
 BOOK = parse_rules(RULES_TEXT, "tags.yaml")
@@ -53,7 +54,7 @@ class Bench:
         self.leases = MemoryLeases()
         self.observer = SilentObserver()
         self.now = START
-        self.backlog: Backlog = "none"
+        self.partitions = MemoryPartitions()
         self.fed = 0
 
     async def feed(self, events: Sequence[Event], batch: int = 5_000) -> None:
@@ -79,9 +80,9 @@ class Bench:
             self.handler,
             runner.writer,
             self.index,
+            self.partitions,
             self.leases,
             holder="me",
-            backlog=lambda: self.backlog,
             now=lambda: self.now,
             notes=self.notes,
             observer=self.observer,
@@ -197,10 +198,10 @@ async def test_no_tag_falls_by_the_clock_while_the_log_has_records_left() -> Non
     bench = Bench()
     await bench.feed([_says("退款")])
     bench.now = START + 60_000
-    bench.backlog = "some"
+    bench.partitions.own[0] = False
     assert await bench.tick() == 0
     assert bench.tags() == {"refund"}
-    bench.backlog = "none"
+    bench.partitions.own[0] = True
     assert await bench.tick() == 1
 
 
@@ -209,7 +210,7 @@ async def test_an_examination_while_the_log_has_records_left_lets_no_time_pass()
     await bench.feed([_says("退款")])
     bench.handler.use(parse_rules(RULES_TEXT + "  - {tag: new, kind: keywords, any_of: [新]}", "t"))
     bench.now = START + 60_000
-    bench.backlog = "some"
+    bench.partitions.own[0] = False
     assert await bench.tick() == 1
     assert bench.tags() == {"refund"}
     assert len(bench.announced()) == 1
@@ -219,7 +220,7 @@ async def test_an_examination_does_not_give_again_what_had_run_out() -> None:
     bench = Bench()
     await bench.feed([_says("退款"), _says("你好", 60_000)])
     bench.handler.use(parse_rules(RULES_TEXT + "  - {tag: new, kind: keywords, any_of: [新]}", "t"))
-    bench.backlog = "some"
+    bench.partitions.own[0] = False
     assert await bench.tick() == 1
     assert bench.tags() == set()
     assert len(bench.announced()) == 2
@@ -240,19 +241,65 @@ async def test_a_process_without_partitions_leaves_the_clock_to_others() -> None
     bench = Bench()
     await bench.feed([_says("退款")])
     bench.now = START + 60_000
-    bench.backlog = "not_assigned"
+    bench.partitions.own.clear()
     assert await bench.tick() == 0
     assert not bench.leases.leases
 
 
-async def test_only_the_holder_of_the_lease_lets_time_pass() -> None:
+async def test_only_the_holder_of_the_lease_examines_fans() -> None:
     bench = Bench()
-    await bench.feed([_says("退款")])
-    bench.now = START + 60_000
+    await bench.feed([_follow(0, "store-7")])
+    bench.handler.use(parse_rules("tags: [{tag: shop, kind: source_scene, prefix: store-}]", "t"))
     await bench.leases.acquire(LEASE, "another", 15.0, bench.now / 1000)
     assert await bench.tick() == 0
     bench.now += 16_000
     assert await bench.tick() == 1
+    assert bench.tags() == {"shop"}
+
+
+async def test_only_the_reader_of_the_fans_partition_lets_time_pass_for_the_fan() -> None:
+    bench = Bench()
+    await bench.feed([_says("退款", fan=f"f{n}") for n in range(6)])
+    bench.now = START + 60_000
+    bench.partitions = MemoryPartitions({1: True, 2: False}, of=lambda key: int(key[-1]) % 3)
+    assert await bench.tick() == 2
+    fallen = {change.fan for change in bench.announced()[6:]}
+    assert fallen == {"f1", "f4"}, "f0 and f3 are another process's, f2 and f5 wait for records"
+    assert await bench.tick() == 0
+    bench.partitions.own[2] = True
+    assert await bench.tick() == 2
+
+
+async def test_how_far_a_partition_is_read_is_asked_once_a_look_and_only_if_fans_are_due() -> None:
+    bench = Bench()
+    await bench.feed([_says("退款", fan=f"f{n}") for n in range(9)])
+    bench.partitions = MemoryPartitions({0: True, 1: True}, of=lambda key: int(key[-1]) % 3)
+    assert await bench.tick() == 0
+    assert bench.partitions.asked == []
+    bench.now = START + 60_000
+    await bench.tick(batch=100)
+    assert bench.partitions.asked == [{0, 1}]
+
+
+@pytest.mark.parametrize("waiting", [{0: True, 1: False}, {0: True}])
+async def test_fans_who_must_wait_or_are_others_never_hide_those_who_may_fall(
+    waiting: dict[int, bool],
+) -> None:
+    bench = Bench()
+    many = [_says("退款", n, fan=f"b{n}") for n in range(50)]
+    ours = [_says("退款", 100 + n, fan=f"a{n}") for n in range(5)]
+    await bench.feed([*many, *ours])
+    bench.now = START + 60_000
+    bench.partitions = MemoryPartitions(waiting, of=lambda key: int(key.split(":")[2][0] == "b"))
+    clock, runner = bench.clock(batch=2)
+    for _ in range(20):
+        await clock.tick()
+    assert {key for key in bench.store.documents if bench.tags(key)} == {one.key for one in many}
+    bench.partitions.own[1] = True
+    for _ in range(40):
+        await clock.tick()
+    await runner.writer.stop()
+    assert len(bench.announced()) == 110
 
 
 async def test_many_fallen_tags_are_taken_in_batches_the_earliest_first() -> None:

@@ -7,11 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
-from aiokafka import TopicPartition
-
 from services.segmenter.adapters.rules_file import RulesOnDisk
-from services.segmenter.app import backlog
 from services.segmenter.domain.rules_file import parse_rules
 from services.segmenter.handlers import TagHandler
 from services.segmenter.loops import LEASE, ClockSettings, FanClock, RulesWatch, TagCount
@@ -26,11 +22,11 @@ from shared.errors import TransientError
 from shared.events import MessageReceived
 from shared.kafka.runner import Runner
 from shared.observe.metrics import Meter
-from shared.testing.memory_log import MemoryConsumer, MemoryPublisher, feed, record_of
+from shared.testing.memory_log import MemoryPublisher, feed
 from shared.testing.memory_store import MemoryGuardedStore, MemoryLeases, MemoryPartitionBooks
 from shared.testing.silent_observer import SilentObserver
 from tests.support.fan_histories import KEY, START, WHO
-from tests.support.segmenter_fakes import MemoryFanIndex, RecordingNotes
+from tests.support.segmenter_fakes import MemoryFanIndex, MemoryPartitions, RecordingNotes
 
 ONE = "tags: [{tag: refund, kind: keywords, any_of: [退款], for: 10s}]"
 TWO = "tags: [{tag: asked, kind: keywords, any_of: [价格]}]"
@@ -46,9 +42,9 @@ class _Failing(MemoryFanIndex):
 
     failures = 2
 
-    async def due(self, until: int, limit: int) -> list[str]:
+    async def due(self, until: int, limit: int, skip: int = 0) -> list[str]:
         self._fail()
-        return await super().due(until, limit)
+        return await super().due(until, limit, skip)
 
     async def count_by_tag(self, tags: Sequence[str]) -> dict[str, int]:
         self._fail()
@@ -95,9 +91,9 @@ async def test_the_clock_goes_on_after_the_store_was_away_and_gives_its_lease_ba
         handler,
         runner.writer,
         _Failing(store),
+        MemoryPartitions(),
         leases,
         holder="me",
-        backlog=lambda: "none",
         now=lambda: START + 60_000,
         notes=notes,
         observer=observer,
@@ -224,25 +220,3 @@ def _removed() -> Any:
         occurred_at=1, platform="wechat", account="gh_1", fan="f", tag="refund", rule_version="1",
         because="time", cause="c", tags=(), number=2,
     )  # fmt: skip
-
-
-@pytest.mark.parametrize("records", [0, 3])
-async def test_there_is_a_backlog_until_the_last_record_of_the_log_is_applied(records: int) -> None:
-    store = MemoryGuardedStore()
-    handler = TagHandler(parse_rules(ONE, "tags.yaml"), RecordingNotes())
-    runner = _runner(handler, store)
-    consumer = MemoryConsumer("fan-events.v1")
-    for n in range(records):
-        consumer.append(record_of(_says("退款"), f"id-{n}"))
-    assert backlog(runner) == "not_assigned"
-    runner.assignment.consumer = lambda: consumer
-    await runner.start()
-    await runner.assignment.on_partitions_assigned({TopicPartition("fan-events.v1", 0)})
-    assert backlog(runner) == "some", "until the partition is ready, nothing is known"
-    ready = runner.assignment.partitions[0].ready
-    assert ready is not None
-    await ready
-    assert backlog(runner) == ("some" if records else "none")
-    await runner.handle(consumer.poll(), consumer)
-    assert backlog(runner) == "none"
-    await runner.stop()

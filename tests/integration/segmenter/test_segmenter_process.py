@@ -184,6 +184,10 @@ def _who(fan: int, at: int) -> dict[str, Any]:
     }
 
 
+def _asks(fan: int, at: int) -> Event:
+    return MessageReceived(message_type="text", text="退款", **_who(fan, at))
+
+
 def _story(start: int, count: int) -> Iterator[Event]:
     for n in range(count):
         who = _who(n % FANS, start + n)
@@ -261,6 +265,44 @@ async def test_tags_fall_by_time_and_by_a_changed_file_and_staff_can_see_it(
         for value in [yaml.safe_load(raw)]
     }
     assert because == {"event", "time", "rule_changed"}
+
+
+@pytest.mark.real  # the embedded log can't move partitions between the members of a group
+async def test_no_tag_falls_while_another_process_has_its_renewal_unread(
+    segmenter: Segmenter,
+) -> None:
+    segmenter.tags_file.write_text(
+        "tags:\n  - {tag: soon, kind: keywords, any_of: [退款], for: 3s}\n", "utf-8"
+    )
+    segmenter.start()
+    await segmenter.until_ready()
+    now = round(time.time() * 1000) + 20_000  # ahead, so that the other one has joined by then
+    await segmenter.feed([_asks(n, now) for n in range(FANS)])
+    await until(lambda: segmenter.applied() == FANS)
+    hanging = AIOKafkaConsumer(
+        f"{segmenter.prefix}fan-events.v1",
+        bootstrap_servers=segmenter.log,
+        group_id=f"{segmenter.prefix}segmenter.fan-events.v1",
+        enable_auto_commit=False,
+        rebalance_timeout_ms=6_000,
+    )
+    await hanging.start()
+    await until(lambda: bool(hanging.assignment()))
+    await segmenter.feed([_asks(n, now + 2_500) for n in range(FANS)])
+    await until(lambda: time.time() * 1000 > now + 4_500)  # some looks after the first end
+    await hanging.stop()
+    await until(lambda: segmenter.applied() == 2 * FANS and not any(segmenter.tags().values()))
+    await segmenter.stop()
+    changes = [
+        (value["fan"], kind, value["occurred_at"])
+        for kind, raw in (await segmenter.announced()).values()
+        for value in [yaml.safe_load(raw)]
+    ]
+    assert sorted(changes) == sorted(
+        change
+        for n in range(FANS)
+        for change in ((f"f{n}", "TagAssigned", now), (f"f{n}", "TagRemoved", now + 5_500))
+    )
 
 
 def test_a_wrong_rule_file_ends_the_process_with_code_2_and_names_the_line(

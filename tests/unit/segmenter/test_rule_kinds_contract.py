@@ -11,7 +11,8 @@ import bson
 import pytest
 
 from services.segmenter.domain import rules
-from services.segmenter.domain.fan import Fan
+from services.segmenter.domain.fan import NEVER, Fan
+from services.segmenter.domain.record import dump_fan, load_fan
 from services.segmenter.domain.rulebook import RuleBook
 from services.segmenter.domain.rules import RULE_KINDS, RuleSpec
 from services.segmenter.domain.tagging import advance, apply_event
@@ -106,9 +107,49 @@ def test_a_late_event_never_brings_the_end_nearer(kind: str) -> None:
 def test_what_a_removed_rule_remembered_is_forgotten(kind: str) -> None:
     book = RuleBook([_spec(kind)])
     fan, _ = apply_event(book, Fan(), ("wechat", "gh_1", "o"), EXAMPLES[kind][2], "id")
-    moved = advance(RuleBook([]), fan, ("wechat", "gh_1", "o"), START)
+    who = ("wechat", "gh_1", "o")
+    moved = advance(RuleBook([]), fan, who, START)
     assert moved is not None
     assert (moved[0].memory, moved[0].tags) == ({}, {})
+    kept = moved[0].due  # for a day, should the line be put back
+    if kept != NEVER:
+        assert advance(RuleBook([]), moved[0], who, kept - 1) is None
+        moved = advance(RuleBook([]), moved[0], who, kept)
+    assert moved is not None
+    assert (moved[0].retired, moved[0].due) == ({}, NEVER)
+
+
+@pytest.mark.parametrize("kind", RULE_KINDS)
+def test_a_rule_that_is_put_back_within_a_day_gives_the_tag_as_it_was(kind: str) -> None:
+    book, who = RuleBook([_spec(kind)]), ("wechat", "gh_1", "o")
+    fan, _ = apply_event(book, Fan(), who, EXAMPLES[kind][2], "id")
+    removed = advance(RuleBook([]), fan, who, START)
+    assert removed is not None
+    back = advance(book, load_fan(dump_fan(removed[0])), who, START + 1)
+    assert back is not None
+    assert back[0].tags["t"].until == fan.tags["t"].until
+    assert (back[0].memory, back[0].retired) == (fan.memory, {})
+
+
+@pytest.mark.parametrize("kind", RULE_KINDS)
+def test_a_longer_for_moves_the_end_and_a_shorter_one_too(kind: str) -> None:
+    who = ("wechat", "gh_1", "o")
+    fan, _ = apply_event(
+        RuleBook([_spec(kind, **{"for": "1d"})]), Fan(), who, EXAMPLES[kind][2], "id"
+    )
+    for seconds in (172_800, 60):
+        moved = advance(RuleBook([_spec(kind, **{"for": f"{seconds}s"})]), fan, who, START)
+        assert moved is not None
+        assert (moved[0].tags["t"].until, moved[1]) == (START + seconds * 1_000, [])
+
+
+@pytest.mark.parametrize("kind", RULE_KINDS)
+def test_what_an_unchanged_rule_remembers_is_left_alone(kind: str) -> None:
+    book, who = RuleBook([_spec(kind)]), ("wechat", "gh_1", "o")
+    fan, _ = apply_event(book, Fan(), who, EXAMPLES[kind][2], "id")
+    before = dump_fan(fan)
+    assert book.rules[0].adopt(fan, who, START) == 0
+    assert dump_fan(fan) == before
 
 
 @pytest.mark.parametrize("kind", RULE_KINDS)

@@ -102,6 +102,44 @@ def test_a_tag_of_two_rules_is_refused_and_both_lines_are_named() -> None:
     assert problems == ["tags.yaml:3:6: tags[1].tag: line 2 already assigns this tag"]
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("发票", "發票"), ("VIP", "vip"), ("ＶＩＰ", "VIP"), ("优惠", "優惠"), ("❤", "❤\ufe0f")],
+)
+def test_two_tags_that_look_the_same_are_refused_and_both_are_named(one: str, other: str) -> None:
+    problems = _problems(f"""\
+        tags:
+          - {{tag: {one}, kind: keywords, any_of: [x]}}
+          - {{tag: other, kind: keywords, any_of: [x]}}
+          - {{tag: {other}, kind: keywords, any_of: [y]}}
+        """)
+    said = f"{other} looks the same as {one} of line 2; write a name that nobody can mistake"
+    assert problems == [f"tags.yaml:4: tags[2].tag: {said}"]
+
+
+@pytest.mark.parametrize(
+    ("tag", "code", "place"),
+    [
+        ("VI\u200bP", "200B", 3),
+        ("\ufeffVIP", "FEFF", 1),
+        ("VIP\u2060", "2060", 4),
+        ("a\u200db", "200D", 2),
+    ],
+)
+def test_a_tag_with_a_character_that_nobody_can_see_is_refused(
+    tag: str, code: str, place: int
+) -> None:
+    problems = _problems(f'tags: [{{tag: "{tag}", kind: keywords, any_of: [x]}}]')
+    said = f"has a character that nobody can see, U+{code}, at place {place}"
+    assert problems == [f"tags.yaml:1: tags[0].tag: {said}; write the name anew without it"]
+
+
+def test_a_tag_may_be_an_emoji_of_several_characters() -> None:
+    for tag in ("❤\ufe0f粉丝", "👨\u200d👩\u200d👧", "❤\ufe0f\u200d🔥"):
+        text = f"tags: [{{tag: {tag}, kind: keywords, any_of: [x]}}]"
+        assert parse_rules(text, "tags.yaml").tags == (tag,)
+
+
 def test_a_field_written_twice_is_refused() -> None:
     problems = _problems("""\
         tags:

@@ -2,22 +2,34 @@
 
 A rule decides two things: what of an event it remembers of the fan, and until when, by what is
 remembered, the fan holds the tag. A tag is held at an instant if that `until` lies after it. So
-every kind falls by time in the same way, and a rule that changed is re-examined from memory.
+every kind falls by time in the same way, and a rule that changed is re-examined from memory: an
+edit takes a tag from its holder only where memory shows that the new rule is not met.
 """
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from typing import Annotated, Any, Protocol
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    field_validator,
+)
 
-from services.segmenter.domain.fan import Fan
+from services.segmenter.domain.fan import Fan, FanId
 from shared.events import Event, stable_id
+from shared.text import unseen_in
 
 VERSION_CHARS = 16
 MAX_DURATION_MS = 400 * 86_400_000
 
+_EMOJI_JOINT = re.compile(r"(?<=[^\w\s])[\ufe0f\u200d]")
+"""What makes one picture of several characters: nobody sees it, but it is part of an emoji."""
 _UNIT_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -73,7 +85,23 @@ class Rule(Protocol):
         """The instant at which the tag falls by what is remembered.
 
         0 if the rule is not met; `NEVER` if time alone can't end it. No event brings a tag that
-        is held to an earlier end.
+        is held to an earlier end, and the order in which events arrive does not matter.
+        """
+
+    def adopt(self, fan: Fan, who: FanId, now: int) -> int:
+        """Take over what this rule before it was edited, or another rule, remembered of the fan.
+
+        Called for each rule when the file has changed. It looks into `fan.memory`, also of rules
+        that are in the file no more, and into `fan.retired`.
+
+        Args:
+            fan: whose memory it is; replaced, never changed in place.
+            who: the fan.
+            now: before it, happenings may be missing that the rule did not ask for then.
+
+        Returns:
+            Until when, at the most, the fan may hold the tag by what memory does not show; 0 if
+            it shows all.
         """
 
     def remembered(self, fan: Fan, now: int) -> dict[str, int | str | None]:
@@ -91,6 +119,18 @@ class RuleSpec(BaseModel, ABC):
     """For staff; it decides nothing."""
     for_ms: Annotated[Duration | None, Field(alias="for")] = None
     """How long the tag is held after it was last earned; None: the kind's own end, if any."""
+
+    @field_validator("tag")
+    @classmethod
+    def _is_seen(cls, tag: str) -> str:
+        joints = {joint.start() for joint in _EMOJI_JOINT.finditer(tag)}
+        for place in unseen_in(tag):
+            if place not in joints:
+                raise ValueError(
+                    f"has a character that nobody can see, U+{ord(tag[place]):04X}, at place "
+                    f"{place + 1}; write the name anew without it"
+                )
+        return tag
 
     @property
     def version(self) -> str:

@@ -1,9 +1,14 @@
 """Rule kind `count`: something happened often enough, or amounts to enough, within a window.
 
-How it is kept small: only what can still matter is remembered, the newest happenings that reach
-the threshold. A count of up to 64 is exact to the millisecond. A sum, or a larger count, is kept
-in slots of 1/64 of the window: a happening then counts until its slot's end plus the window,
-at most 1/64 too long.
+With `for`, the tag was earned at each happening whose window, the one that ends there, held enough;
+it lasts `for` from the newest of those. The order in which happenings arrive does not matter.
+
+How it is kept small: the newest happenings are remembered, twice as many as the threshold and at
+least 16, so that the file can be edited (see `CountRule.adopt`); with `for` also older ones that a
+late happening could still make enough, 128 at the most. A count of up to 64 is exact to the
+millisecond. A sum, or a larger count, is kept in slots of 1/64 of the window, 66 of them, with
+`for` up to 128: a happening then counts until its slot's end plus the window, at most 1/64 too
+long. Once so much is remembered, a happening older than all of it counts for nothing.
 """
 
 from __future__ import annotations
@@ -11,10 +16,22 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from services.segmenter.domain.fan import Fan, Memory
+from services.segmenter.domain.fan import Fan, FanId, Memory
 from services.segmenter.domain.rules.base import VERSION_CHARS, Duration, Rule, RuleSpec
+from services.segmenter.domain.rules.happenings import (
+    Amounts,
+    Moments,
+    amount_after,
+    enough_until,
+    in_slots,
+    newest_full,
+    one_by_one,
+    slot_end,
+    with_one,
+)
+from services.segmenter.domain.rules.where import Alike, Prefix, Where, still_alike
 from shared.events import (
     CommentPosted,
     Event,
@@ -40,18 +57,13 @@ COUNTABLE: dict[str, type[Event]] = {
     )
 }
 SLOTS = 64
+"""In a window; a count up to so many needs none."""
 MAX_THRESHOLD = 10**15
-
-Slot = tuple[int, int]
-"""(start in ms, how much happened in it)"""
-
-
-class Prefix(BaseModel):
-    """A field must begin with this."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    prefix: Annotated[str, Field(min_length=1, max_length=256)]
+RESERVE = 16
+"""Happenings remembered at the least, for a file that will ask for more."""
+LIMIT = 128
+"""Happenings, or slots, remembered at the most where `for` needs older ones."""
+_NOTHING: Memory = (0, 0, (), (), (), ())
 
 
 class CountSpec(RuleSpec):
@@ -90,15 +102,22 @@ class CountSpec(RuleSpec):
 class CountRule:
     """A compiled `count` rule.
 
-    Memory: (when last earned, or 0; the slots, oldest first). The first is kept for `for` only.
+    Memory: (when last earned, or 0; until when happenings may be missing, or 0; (`at_least`,
+    `within`, the marks of `where`); what all happenings are alike in; their moments; their
+    amounts). The first is kept for `for` only.
     """
 
     __slots__ = (
         "_amount_field",
         "_at_least",
-        "_exact",
         "_for",
-        "_prefixes",
+        "_limit",
+        "_measure",
+        "_old_key",
+        "_reserve",
+        "_slots",
+        "_subject",
+        "_where",
         "_width",
         "_within",
         "events",
@@ -115,36 +134,38 @@ class CountRule:
         self._within = spec.within
         self._for = spec.for_ms
         self._amount_field = spec.sum
-        coarse = spec.sum is not None or spec.at_least > SLOTS
-        self._width = -(-spec.within // SLOTS) if coarse else 1
-        where = sorted(spec.where.items())
-        self._exact = tuple((name, want) for name, want in where if isinstance(want, str))
-        self._prefixes = tuple(
-            (name, want.prefix) for name, want in where if isinstance(want, Prefix)
-        )
-        # Another threshold or duration keeps the memory; another subject starts a new one.
-        subject = (spec.event, spec.sum or "", spec.within, self._width)
-        parts = [repr((name, want)) for name, want in where]
-        self.memory_key = stable_id("count", spec.tag, *subject, *parts)[:VERSION_CHARS]
+        self._slots = spec.sum is not None or spec.at_least > SLOTS
+        self._width = -(-spec.within // SLOTS) if self._slots else 1
+        self._reserve = SLOTS + 2 if self._slots else max(RESERVE, 2 * spec.at_least)
+        self._limit = self._reserve if spec.for_ms is None else max(LIMIT, self._reserve)
+        self._where = Where(COUNTABLE[spec.event], spec.where)
+        self._measure = (spec.at_least, spec.within, self._where.marks)
+        # What was counted is the key; how much of it, in what window and which of it is not.
+        self._subject = stable_id("count", spec.event, spec.sum or "")[: VERSION_CHARS // 2]
+        self.memory_key = self._subject + stable_id("tag", spec.tag)[: VERSION_CHARS // 2]
+        old_subject = (spec.event, spec.sum or "", spec.within, self._width)
+        parts = [repr(condition) for condition in sorted(spec.where.items())]
+        self._old_key = stable_id("count", spec.tag, *old_subject, *parts)[:VERSION_CHARS]
 
     def observe(self, fan: Fan, event: Event) -> bool:
         """Count the event if it matches."""
-        for name, text in self._exact:
-            if getattr(event, name) != text:
-                return False
-        for name, text in self._prefixes:
-            if not str(getattr(event, name)).startswith(text):
-                return False
+        if self._where and not self._where.meant(event):
+            return False
         amount = 1 if self._amount_field is None else getattr(event, self._amount_field)
         if amount <= 0:
             return False
-        earned, slots = fan.memory.get(self.memory_key, (0, ()))
-        kept = self._needed(_added(slots, event.occurred_at, amount, self._width))
+        moment = event.occurred_at
+        if self._slots:
+            moment = slot_end(moment, self._width)
+        earned, missing, _, alike, moments, amounts = fan.memory.get(self.memory_key, _NOTHING)
+        alike = still_alike(event, alike) if moments else self._where.traits(event)
+        moments, amounts, place = with_one(moments, amounts, moment, amount, slots=self._slots)
         if self._for is not None:
-            newest = kept[-1][0] + self._width - 1
-            if self._window_end(kept) > newest:
-                earned = newest  # the newest only ever moves on
-        fan.remember(self.memory_key, (earned, kept))
+            full = newest_full(
+                moments, amounts, self._at_least, self._within, place=place, after=earned
+            )
+            earned = max(earned, full)
+        self._remember(fan, earned, missing, alike, moments, amounts)
         return True
 
     def until(self, fan: Fan) -> int:
@@ -154,51 +175,96 @@ class CountRule:
             return 0
         if self._for is not None:
             return memory[0] + self._for if memory[0] else 0
-        return self._window_end(memory[1])
+        return enough_until(memory[4], memory[5], self._at_least, self._within)
+
+    def adopt(self, fan: Fan, who: FanId, now: int) -> int:
+        """Go on with what was counted before the file changed, as far as it fits."""
+        own = fan.memory.get(self.memory_key) or self._old_memory(fan)
+        if own is not None and own[2] == self._measure:
+            if self.memory_key not in fan.memory or (self._for is not None and not own[0]):
+                self._go_on_with(fan, own, now)
+            return 0
+        others = [
+            memory
+            for key, memory in (
+                *fan.memory.items(),
+                *((key, memory) for key, (_, memory) in fan.retired.items()),
+            )
+            if key.startswith(self._subject) and key != self.memory_key
+        ]
+        others.sort(key=lambda memory: (-len(memory[4]), memory))
+        for memory in (own, *others):
+            if memory is not None and self._where.fits(memory[2][2], memory[3], who):
+                return self._go_on_with(fan, memory, now)
+        if own is None:
+            return 0
+        self._remember(fan, 0, now, (), (), ())
+        doubtful = self._where.fits(own[2][2], own[3], who) is None
+        return now + self._within + (self._for or 0) if doubtful else 0
 
     def remembered(self, fan: Fan, now: int) -> dict[str, int | str | None]:
-        """How much of what is needed is in the window; more than needed is not remembered."""
+        """How much of what is needed is in the window; more than needed does not matter."""
         memory: Memory | None = fan.memory.get(self.memory_key)
         if memory is None:
             return {}
-        lasts = self._width - 1 + self._within
-        counted = sum(amount for start, amount in memory[1] if start + lasts > now)
+        counted = amount_after(memory[4], memory[5], now - self._within)
         return {"counted": min(counted, self._at_least), "at_least": self._at_least}
 
-    def _needed(self, slots: tuple[Slot, ...]) -> tuple[Slot, ...]:
-        """The newest slots that reach the threshold; amounts are cut at it."""
-        oldest = slots[-1][0] - self._within - self._width
-        total, first = 0, len(slots)
-        while first and total < self._at_least and slots[first - 1][0] >= oldest:
-            first -= 1
-            total += slots[first][1]
-        if slots[first][1] > self._at_least:
-            slots = (*slots[:first], (slots[first][0], self._at_least), *slots[first + 1 :])
-        return slots[first:]
+    def _remember(
+        self,
+        fan: Fan,
+        earned: int,
+        missing: int,
+        alike: Alike,
+        moments: Moments,
+        amounts: Amounts,
+    ) -> None:
+        """Keep a reserve, and what a late happening could still make enough."""
+        first = len(moments) - self._reserve
+        if first > 0:
+            if self._for is not None:
+                needed = bisect_right(moments, earned - self._within)
+                if not self._slots:  # of those before it, no more than the threshold can matter
+                    needed = max(needed, bisect_right(moments, earned) - self._at_least)
+                first = max(min(first, needed), len(moments) - self._limit)
+            if first > 0:
+                missing = max(missing, moments[first - 1])
+                moments, amounts = moments[first:], amounts[first:]
+        fan.remember(self.memory_key, (earned, missing, self._measure, alike, moments, amounts))
 
-    def _window_end(self, slots: tuple[Slot, ...]) -> int:
-        """When fewer than the threshold are left in the window; 0 if there never were enough."""
-        total = 0
-        for start, amount in reversed(slots):
-            total += amount
-            if total >= self._at_least:
-                return start + self._width - 1 + self._within
-        return 0
+    def _go_on_with(self, fan: Fan, memory: Memory, now: int) -> int:
+        """Make memory of the same subject, all of which fits, this rule's own; see `adopt`."""
+        earned, missing, (at_least, within, asked), alike, moments, amounts = memory
+        complete = set(asked) <= set(self._where.marks)
+        if not complete:  # what was not asked for then may fit now
+            missing = max(missing, now)
+        if self._slots:
+            moments, amounts = in_slots(moments, amounts, self._width)
+        elif amounts:
+            if sum(amounts) > self._limit:
+                missing = max(missing, moments[-1])
+            moments, amounts = one_by_one(moments, amounts, self._limit), ()
+        if self._at_least > at_least or self._within < within:
+            earned = 0  # it may have been too little
+        if self._for is not None:
+            full = newest_full(moments, amounts, self._at_least, self._within, after=earned)
+            earned = max(earned, full)
+        self._remember(fan, earned, missing, alike, moments, amounts)
+        if not missing or (complete and self.until(fan)):
+            return 0
+        return int(missing) + self._within + (self._for or 0)
 
-
-def _added(slots: tuple[Slot, ...], at: int, amount: int, width: int) -> tuple[Slot, ...]:
-    """The slots with `amount` more at `at`; usually that is the newest."""
-    start = at - at % width
-    if not slots or start > slots[-1][0]:
-        return (*slots, (start, amount))
-    place = bisect_right(slots, start, key=_start)
-    if place and slots[place - 1][0] == start:
-        return (*slots[: place - 1], (start, slots[place - 1][1] + amount), *slots[place:])
-    return (*slots[:place], (start, amount), *slots[place:])
-
-
-def _start(slot: Slot) -> int:
-    return slot[0]
+    def _old_memory(self, fan: Fan) -> Memory | None:
+        """What lies there in an older form: (when last earned, ((slot's start, amount), …))."""
+        old = fan.memory.get(self._old_key)
+        if old is None:
+            return None
+        moments = tuple(start + self._width - 1 for start, _ in old[1])
+        amounts = tuple(amount for _, amount in old[1])
+        missing = moments[0] if moments else 0  # no more was kept than was enough
+        if not self._slots:
+            moments, amounts = one_by_one(moments, amounts, self._limit), ()
+        return (old[0], missing, self._measure, (), moments, amounts)
 
 
 def _is_amount(name: str, info: object) -> bool:

@@ -1,25 +1,29 @@
 """Rule kind `keywords`: the fan wrote one of these words.
 
-Text and words are compared after NFKC and case folding, so full-width letters and other spellings
-of the same characters match. Chinese has no spaces, so a word may stand anywhere; but a word that
-begins or ends with a Latin letter or digit must not continue as one ("vip" is not in "viper").
-Which words matched, and when, is remembered; the message is not.
+Text and words are compared folded (`shared.text.fold`), so full-width letters, traditional
+characters and what nobody sees between them match; the first 4,096 characters of a text are looked
+at. Chinese has no spaces, so a word may stand anywhere; but a word that begins or ends with a Latin
+letter or digit must not continue as one ("vip" is not in "viper"). Which words matched, and when,
+is remembered; the message is not. So after an edit, words that stayed are still known, and a word
+that is new in the file counts from then on.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Annotated, Literal, Self
-from unicodedata import normalize
 
 from ahocorasick_rs import AhoCorasick
 from pydantic import Field, model_validator
 
-from services.segmenter.domain.fan import NEVER, Fan
+from services.segmenter.domain.fan import NEVER, Fan, FanId
 from services.segmenter.domain.rules.base import VERSION_CHARS, Rule, RuleSpec
 from shared.events import Event, MessageReceived, stable_id
+from shared.text import fold
 
 MAX_WORDS_REMEMBERED = 16
+_SUBJECT = stable_id("keywords")[: VERSION_CHARS // 2]
 _LATIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 
 Keyword = Annotated[str, Field(min_length=1, max_length=64)]
@@ -45,14 +49,25 @@ class KeywordsSpec(RuleSpec):
 class KeywordsRule:
     """A compiled `keywords` rule. Memory: (word, when last written) by word."""
 
-    __slots__ = ("_for", "_known", "_matcher", "_words", "events", "memory_key", "tag", "version")
+    __slots__ = (
+        "_for",
+        "_known",
+        "_matcher",
+        "_old_key",
+        "_words",
+        "events",
+        "memory_key",
+        "tag",
+        "version",
+    )
 
     def __init__(self, spec: KeywordsSpec) -> None:
         self.tag = spec.tag
         self.version = spec.version
         self.events: frozenset[type[Event]] = frozenset({MessageReceived})
         # The words are not part of it: after a change, those that stayed are still remembered.
-        self.memory_key = stable_id("keywords", spec.tag)[:VERSION_CHARS]
+        self.memory_key = _SUBJECT + stable_id("tag", spec.tag)[: VERSION_CHARS // 2]
+        self._old_key = stable_id("keywords", spec.tag)[:VERSION_CHARS]
         self._for = spec.for_ms
         self._words = sorted({fold(word).strip() for word in spec.any_of})
         self._known = frozenset(self._words)
@@ -62,7 +77,7 @@ class KeywordsRule:
         """Remember which words the message has."""
         if type(event) is not MessageReceived or not event.text:
             return False
-        text = fold(event.text)
+        text = _folded(event.text)
         found = {
             self._words[index]
             for index, start, end in self._matcher.find_matches_as_indexes(text, overlapping=True)
@@ -73,8 +88,7 @@ class KeywordsRule:
         seen = dict(fan.memory.get(self.memory_key, ()))
         for word in found:
             seen[word] = max(seen.get(word, 0), event.occurred_at)
-        newest = sorted(seen.items(), key=lambda item: (-item[1], item[0]))
-        fan.remember(self.memory_key, tuple(newest[:MAX_WORDS_REMEMBERED]))
+        self._remember(fan, seen)
         return True
 
     def until(self, fan: Fan) -> int:
@@ -85,18 +99,35 @@ class KeywordsRule:
             return 0
         return NEVER if self._for is None else latest + self._for
 
+    def adopt(self, fan: Fan, who: FanId, now: int) -> int:
+        """Go on with what was remembered in an older form, or by other rules of the same words."""
+        del who, now
+        if self.memory_key in fan.memory:
+            return 0
+        kept = [memory for key, memory in fan.memory.items() if key.startswith(_SUBJECT)]
+        kept += [memory for key, (_, memory) in fan.retired.items() if key.startswith(_SUBJECT)]
+        kept.append(fan.memory.get(self._old_key, ()))
+        seen: dict[str, int] = {}
+        for word, at in ((fold(word), at) for memory in kept for word, at in memory):
+            if word in self._known:
+                seen[word] = max(seen.get(word, 0), at)
+        if seen:
+            self._remember(fan, seen)
+        return 0
+
     def remembered(self, fan: Fan, now: int) -> dict[str, int | str | None]:
         """The newest word of the rule that was written, and when."""
         seen = [(at, word) for word, at in fan.memory.get(self.memory_key, ())]
         at, word = max(((at, word) for at, word in seen if word in self._known), default=(now, ""))
         return {"word": word, "last_at": at} if word else {}
 
+    def _remember(self, fan: Fan, seen: Mapping[str, int]) -> None:
+        newest = sorted(seen.items(), key=lambda item: (-item[1], item[0]))
+        fan.remember(self.memory_key, tuple(newest[:MAX_WORDS_REMEMBERED]))
 
-# A book's keyword rules look at the same message one after the other.
-@lru_cache(maxsize=1)
-def fold(text: str) -> str:
-    """NFKC and case folded, the form in which texts are compared."""
-    return normalize("NFKC", text).casefold()
+
+_folded = lru_cache(maxsize=1)(fold)
+"""A book's keyword rules look at the same message one after the other."""
 
 
 def _is_whole(text: str, start: int, end: int) -> bool:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from services.segmenter.domain.fan import NEVER, Fan
+from services.segmenter.domain.fan import NEVER, Fan, FanId
 from services.segmenter.domain.rules.base import Rule, RuleSpec
 from shared.events import Event, FanFollowed
 
@@ -58,6 +58,11 @@ class SourceSceneRule:
         if not self._came_by(fan.scene):
             return 0
         return NEVER if self._for is None else fan.scene_at + self._for
+
+    def adopt(self, fan: Fan, who: FanId, now: int) -> int:
+        """The profile shows all."""
+        del fan, who, now
+        return 0
 
     def remembered(self, fan: Fan, now: int) -> dict[str, int | str | None]:
         """Nothing beyond the profile."""
