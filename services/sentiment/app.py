@@ -119,6 +119,10 @@ def create_app(settings: SentimentSettings) -> Service:
         language=settings.language,
         observer=notes,
         clock=now_ms,
+        limits={
+            name: ALERT_CHANNELS[kind].limits(config)
+            for name, (kind, config) in alerts.channels.items()
+        },
     )
     evaluator = Evaluator(
         writer=incidents,

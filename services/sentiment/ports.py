@@ -79,7 +79,7 @@ class PageRows(Protocol):
         ...
 
     async def due(self, now: int, at_most: int) -> list[Page]:
-        """Rows to call now, the longest due first."""
+        """Rows to call now: alarms first, of them the longest due."""
         ...
 
 
