@@ -172,6 +172,7 @@ def create_app(settings: SentimentSettings) -> Service:
         prior=alerts.prior,
         language=settings.language,
         secrets=link_secrets,
+        people_factor=alerts.thresholds.page_again_people_factor,
         observer=notes,
         clock=now_ms,
         changed=pager.wake,

@@ -132,7 +132,8 @@ def test_every_module_of_the_folder_is_registered_and_has_a_contract() -> None:
     assert len(kinds) == len(modules)
     assert set(ALERT_CHANNELS.values()) == kinds
     assert set(CONFIGS) == set(ACCEPTED) == set(REFUSED) == set(ALERT_CHANNELS)
-    assert all(REFUSED.values())
+    for kind, answers in REFUSED.items():  # else a channel that never reads the body would pass
+        assert ACCEPTED[kind][0] in {status for status, _ in answers}
 
 
 @pytest.mark.parametrize("kind", KINDS)

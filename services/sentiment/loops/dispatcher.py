@@ -118,6 +118,7 @@ class Dispatcher:
                 self._calling.pop(one.key, None)
             if not done.cancelled() and (error := done.exception()) is not None:
                 self._observer.failed("page", error)
+                return  # the row is still due; the next tick tries again, not this instant
             self._over({one.incident.id for one in call})
 
         task.add_done_callback(over)

@@ -80,7 +80,11 @@ def judge(
     worse = (
         current.acknowledged
         and picture is not None
-        and got_worse(current.known_severity, current.known_people, picture, thresholds)
+        and got_worse(
+            (current.known_severity, current.known_people),
+            (picture.severity, picture.people),
+            thresholds.page_again_people_factor,
+        )
     )
     # What is worse must be told first, also where its comments came late and it is calm by now.
     if current.acknowledged and not worse and (calm := _calm(mine, current, thresholds, now)):

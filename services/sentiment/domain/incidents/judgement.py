@@ -138,7 +138,13 @@ class Current:
     known_people: int = 0
 
 
-def got_worse(known_severity: int, known_people: int, now: Picture, thresholds: Thresholds) -> bool:
-    """Whether there is more than somebody knew: a graver hazard, or many times the people."""
-    graver = now.severity > known_severity and now.severity >= SEVERE
-    return graver or now.people >= thresholds.page_again_people_factor * known_people
+def got_worse(known: tuple[int, int], now: tuple[int, int], people_factor: float) -> bool:
+    """Whether there is more than somebody knew: a graver hazard, or many times the people.
+
+    Args:
+        known: severity and people that the person knew of.
+        now: severity and people by now.
+        people_factor: see `Thresholds.page_again_people_factor`.
+    """
+    graver = now[0] > known[0] and now[0] >= SEVERE
+    return graver or now[1] >= people_factor * known[1]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from html import escape
 
@@ -35,6 +34,7 @@ HEADERS = {
 }
 """The URL is a key, so it goes into no cache, no referrer and no index."""
 MAX_WHO_CHARS = 40
+MAX_DIGITS = 10
 
 _WORDS: dict[Language, dict[str, str]] = {
     "zh": {
@@ -77,14 +77,6 @@ _WORDS: dict[Language, dict[str, str]] = {
 _HTML_LANGUAGE: dict[Language, str] = {"zh": "zh-CN", "en": "en"}
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What a person saw on the page whose button was clicked."""
-
-    severity: int
-    people: int
-
-
 def incident_html(
     incident: Incident,
     samples: Sequence[str],
@@ -125,6 +117,16 @@ def expired_html(language: Language) -> str:
     words = _WORDS[language]
     body = f"<h1>{escape(words['expired'])}</h1><p>{escape(words['expired_why'])}</p>"
     return _document(words["expired"], body, language)
+
+
+def seen_on(form: Mapping[str, str]) -> tuple[int, int] | None:
+    """Severity and people that the page showed whose button was clicked; None if it tells none."""
+    severity, people = form.get("severity", ""), form.get("people", "")
+    if not all(
+        one.isascii() and one.isdigit() and len(one) < MAX_DIGITS for one in (severity, people)
+    ):
+        return None
+    return int(severity), int(people)
 
 
 def cleaned_name(name: str, fallback: str) -> str:
