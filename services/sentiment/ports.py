@@ -111,7 +111,7 @@ class IncidentObserver(Protocol):
         ...
 
     def waiting(self, unresolved: Mapping[str, int], oldest_page_s: float) -> None:
-        """Incidents by status, and for how long the oldest page has been due; of our accounts."""
+        """Incidents by status, and for how long the oldest alarm has been due; of all accounts."""
         ...
 
     def failed(self, step: str, error: BaseException) -> None:

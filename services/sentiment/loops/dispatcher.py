@@ -77,13 +77,14 @@ class Dispatcher:
         for one in due:
             if one.key in self._calling:
                 continue
-            self._later.pop(one.page.id, None)
             if needed(one.page, one.incident, now):
                 waiting[one.page.wanted.channel].append(one)
             else:
                 overtaken.append(one.page)
         self.retire(overtaken)
         self._again_at.clear()
+        # What was due and is not among these was settled by another process, or is left to it.
+        self._later = {name: page for name, page in self._later.items() if page.next_at > now}
         left: set[str] = set()
         for channel, rows in waiting.items():
             used = self._used[channel]

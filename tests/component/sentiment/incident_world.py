@@ -226,6 +226,7 @@ class Process:
         self.events: list[IncidentEvent] = []
         self.latencies: list[float] = []
         self.failures: list[tuple[str, str]] = []
+        self.oldest_page_s = 0.0
         self._kill_at = kill_at
         self._left = nth
         self.model = FakeModel()
@@ -354,6 +355,7 @@ class Process:
 
     def waiting(self, unresolved: Mapping[str, int], oldest_page_s: float) -> None:
         """See `IncidentObserver`."""
+        self.oldest_page_s = oldest_page_s
 
     def failed(self, step: str, error: BaseException) -> None:
         """See `IncidentObserver`."""

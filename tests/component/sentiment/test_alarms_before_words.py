@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -62,7 +62,12 @@ class RobotWorld(TimedWorld):
             for number in range(MANY)
         )
         state = AccountIncidents(seen=0, ordinal=MANY, incidents=many)
-        self.stores["incidents"].documents[ACCOUNT] = {"v": 1, "l": {}, **dump_incidents(state)}
+        self.stores["incidents"].documents[ACCOUNT] = {
+            "_id": ACCOUNT,
+            "v": 1,
+            "l": {},
+            **dump_incidents(state),
+        }
         self.limits = {"robot": WECOM_ROBOT.limits(config)}
 
     async def change(self, process: Running, number: int, decision: Any) -> None:
@@ -114,7 +119,7 @@ def test_forty_acknowledgements_do_not_hold_a_new_grave_page(decision: Any) -> N
     assert told == MANY  # folded, but each is told
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=12, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(
     clicks=st.lists(
         st.tuples(st.floats(0, 90), st.integers(0, MANY - 1), st.sampled_from("ar")), max_size=120

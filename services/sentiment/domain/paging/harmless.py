@@ -22,7 +22,8 @@ _APART = "·"
 MOST_CHARS = 2_000
 """No comment is kept longer; the rest of a longer text is left out."""
 _JOINTS = frozenset("-()（）+＋－–‐‑/")
-"""Stand between the digits of one telephone number; so does a space between longer groups."""
+"""Stand between the digits of one telephone number; so does a space beside one of these, or
+between longer groups."""
 _SPACED = 3
 """Digits on both sides of such a space: "138 0013 8000", but not "21 12:30"."""
 
@@ -94,7 +95,8 @@ def _digit(char: str) -> bool:
 
 def _names(char: str) -> bool:
     """Whether a number beside this character may be part of a host's name or address."""
-    return bool(char) and (char in _DOTS or char in "-_:/" or (char.isascii() and char.isalnum()))
+    joins = char in _DOTS or char in "-_:/@＠"
+    return bool(char) and (joins or (char.isascii() and char.isalnum()))
 
 
 def _numbers(text: str) -> str:
@@ -124,9 +126,13 @@ def _runs(text: str) -> Iterator[str]:
 def _is_joint(text: str, at: int) -> bool:
     if text[at] in _JOINTS:
         return True
+    if text[at] != " ":
+        return False
     before, after = text[max(at - _SPACED, 0) : at], text[at + 1 : at + 1 + _SPACED]
+    if before[-1:] in _JOINTS or after[:1] in _JOINTS:
+        return True
     long = len(before) == len(after) == _SPACED
-    return text[at] == " " and long and before.isdecimal() and after.isdecimal()
+    return long and before.isdecimal() and after.isdecimal()
 
 
 def _grouped(run: str) -> str:
