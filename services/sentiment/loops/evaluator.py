@@ -190,26 +190,28 @@ class Evaluator:
     async def _judge_if_due(self, account: str, look: _Look, *, swept: bool) -> None:
         """Judge an account, if its bell was not answered by another process and none is at it."""
         look.refused = False
+        state = None
         if not swept:
-            states = await self._writer.change([account], _only_look, announced=False)
-            if states[account].seen >= look.bell:
+            state = await self._state(account)
+            if state.seen >= look.bell:
                 look.seen = look.bell
                 return
         if await self._leases.hold(account, self._clock(), USER):
-            await self.judge(account, look.bell)
+            await self.judge(account, look.bell, state)
         else:
             look.refused = look.bell != look.seen
             look.judged_at = self._clock()  # by who has the lease
 
-    async def judge(self, account: str, bell: int) -> None:
+    async def judge(self, account: str, bell: int, state: AccountIncidents | None = None) -> None:
         """Judge one account by the comments there are.
 
         Args:
             account: `platform:account`.
             bell: its counter, read before this call.
+            state: its incidents, if they were read just now; they tell how far back to look.
         """
         began = self._monotonic()
-        evidence = await self._read(account, bell)
+        evidence = await self._read(account, bell, state or await self._state(account))
         now = self._clock()
         events: list[IncidentEvent] = []
 
@@ -246,10 +248,12 @@ class Evaluator:
         rest = min(took * REST, MOST_REST_S) if took > SLOW_S else 0.0
         look.rest_until = self._monotonic() + rest
 
-    async def _read(self, account: str, bell: int) -> Evidence:
+    async def _state(self, account: str) -> AccountIncidents:
+        return (await self._writer.change([account], _only_look, announced=False))[account]
+
+    async def _read(self, account: str, bell: int, state: AccountIncidents) -> Evidence:
         now = self._clock()
-        states = await self._writer.change([account], _only_look, announced=False)
-        started = [one.started_at for one in unresolved(states[account])]
+        started = [one.started_at for one in unresolved(state)]
         since = max(min([now - self._thresholds.horizon_ms, *started]), now - LONGEST_LOOK_MS)
         until = now + AHEAD_MS
         negatives = await self._book.negatives(account, since, until)

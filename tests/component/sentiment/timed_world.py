@@ -69,7 +69,7 @@ class TimedWorld(World):
         self.channels = channels
 
     @property
-    def now(self) -> int:  # type: ignore[override]  # the loop's, not set by hand
+    def now(self) -> int:
         return NOON + round(seconds() * 1000)
 
     @now.setter

@@ -26,6 +26,7 @@ from services.sentiment.domain.incidents.incident import (
 from services.sentiment.domain.incidents.subjects import SUBJECTS, subject_of
 from services.sentiment.domain.incidents.usual import HOUR_MS, HourCounts, Prior, Usual, fold_hour
 from services.sentiment.domain.paging.escalation import Policy, Step, wanted_pages
+from services.sentiment.domain.paging.harmless import harmless
 from services.sentiment.domain.paging.incident_page import (
     CONTENT_SECURITY_POLICY,
     cleaned_name,
@@ -33,7 +34,7 @@ from services.sentiment.domain.paging.incident_page import (
     incident_html,
 )
 from services.sentiment.domain.paging.links import Opens, Refused, sign, verify
-from services.sentiment.domain.paging.page_text import SUBJECT_NAMES, Language, harmless, page_text
+from services.sentiment.domain.paging.page_text import SUBJECT_NAMES, Language, page_text
 from services.sentiment.domain.paging.pages import Outcome, answered, new_page
 from services.sentiment.domain.verdict import Aspect, Hazard
 from tests.unit.sentiment.incidents.builders import NOON, PRIOR, incident

@@ -66,7 +66,7 @@ def test_a_chat_makes_no_link_of_what_a_fan_writes(before: str, link: str, after
     safe = harmless(staff_text(before + link + after))
     for name, what in LINKS.items():
         found = what.search(safe)
-        assert not found, f"{name}: {found and found.group()!r} in {safe!r}"
+        assert found is None, f"{name} in {safe!r}"
     assert not set("<>[]`*#@&\\") & set(safe)
 
 
@@ -102,7 +102,7 @@ def test_neither_pages_nor_the_page_behind_the_link_have_a_strangers_link(link: 
     for action in ("trigger", "acknowledge"):
         text = page_text(
             one,
-            action=action,  # type: ignore[arg-type]  # values of the Literal
+            action=action,
             step=0,
             samples=[comment],
             link="https://staff.example/i/token",
