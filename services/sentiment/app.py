@@ -119,6 +119,10 @@ def create_app(settings: SentimentSettings) -> Service:
         language=settings.language,
         observer=notes,
         clock=now_ms,
+        limits={
+            name: ALERT_CHANNELS[kind].limits(config)
+            for name, (kind, config) in alerts.channels.items()
+        },
     )
     evaluator = Evaluator(
         writer=incidents,
@@ -168,6 +172,7 @@ def create_app(settings: SentimentSettings) -> Service:
         prior=alerts.prior,
         language=settings.language,
         secrets=link_secrets,
+        people_factor=alerts.thresholds.page_again_people_factor,
         observer=notes,
         clock=now_ms,
         changed=pager.wake,

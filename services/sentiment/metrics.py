@@ -34,7 +34,7 @@ COMMENT_TO_PAGE = Metric(
 INCIDENTS = Metric(
     "fan_sentiment_unresolved_incidents",
     "gauge",
-    "Incidents that are not over, of the accounts this process holds.",
+    "Incidents that are not over, of all accounts; each process tells the same.",
     ("status",),
 )
 INCIDENT_EVENTS = Metric(
@@ -58,7 +58,7 @@ CHANNEL_UP = Metric(
 OLDEST_PAGE = Metric(
     "fan_sentiment_oldest_due_page_seconds",
     "gauge",
-    "For how long the oldest page that still has to be called has been due.",
+    "For how long the oldest alarm that no channel took yet has been due.",
 )
 EVALUATOR_AGE = Metric(
     "fan_sentiment_evaluator_age_seconds", "gauge", "Time since the evaluator's last full round."

@@ -79,7 +79,7 @@ class PageRows(Protocol):
         ...
 
     async def due(self, now: int, at_most: int) -> list[Page]:
-        """Rows to call now, the longest due first."""
+        """Rows to call now: alarms first, of them the longest due."""
         ...
 
 
@@ -111,7 +111,7 @@ class IncidentObserver(Protocol):
         ...
 
     def waiting(self, unresolved: Mapping[str, int], oldest_page_s: float) -> None:
-        """Incidents by status, and for how long the oldest page has been due; of our accounts."""
+        """Incidents by status, and for how long the oldest alarm has been due; of all accounts."""
         ...
 
     def failed(self, step: str, error: BaseException) -> None:

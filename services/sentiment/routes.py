@@ -20,12 +20,14 @@ from services.sentiment.domain.incidents.incident import (
     account_of,
     find,
 )
+from services.sentiment.domain.incidents.judgement import got_worse
 from services.sentiment.domain.incidents.usual import Prior
 from services.sentiment.domain.paging.incident_page import (
     HEADERS,
     cleaned_name,
     expired_html,
     incident_html,
+    seen_on,
 )
 from services.sentiment.domain.paging.links import Opens, verify
 from services.sentiment.domain.paging.page_text import Language
@@ -40,6 +42,8 @@ from shared.web.errors import HttpError, unavailable
 
 LINK_PREFIX = "/i"
 MAX_FORM_FIELDS = 8
+CHANGED = "changed"
+"""In the query of the page: the click before changed nothing, since it had got worse."""
 
 Act = Callable[[AccountIncidents, str, str, int], Announced | None]
 
@@ -65,6 +69,7 @@ class IncidentRoutes:
         observer: is told of changes.
         clock: ms.
         changed: called after an incident changed.
+        people_factor: an incident with so many times the people that a page showed is worse.
     """
 
     def __init__(
@@ -80,6 +85,7 @@ class IncidentRoutes:
         observer: IncidentObserver,
         clock: Callable[[], int],
         changed: Callable[[], None],
+        people_factor: float = 2.0,
     ) -> None:
         self._writer = writer
         self._book = book
@@ -91,6 +97,7 @@ class IncidentRoutes:
         self._observer = observer
         self._clock = clock
         self._changed = changed
+        self._people_factor = people_factor
 
     def routes(self) -> list[BaseRoute]:
         """All routes of the service."""
@@ -114,12 +121,14 @@ class IncidentRoutes:
         if opened is None:
             return HTMLResponse(expired_html(self._language), 404, HEADERS)
         texts = await self._texts(opened)
+        changed = CHANGED in request.query_params
         return HTMLResponse(
-            incident_html(opened, texts, self._prior, self._language), headers=HEADERS
+            incident_html(opened, texts, self._prior, self._language, changed=changed),
+            headers=HEADERS,
         )
 
     async def act(self, request: Request) -> Response:
-        """POST /i/{token}: the buttons."""
+        """POST /i/{token}: the buttons. A click answers for what its page showed, and no more."""
         opened = await self._opened(request)
         if opened is None:
             return HTMLResponse(expired_html(self._language), 404, HEADERS)
@@ -128,9 +137,25 @@ class IncidentRoutes:
         if act is None:
             raise HttpError(422, "unknown_action", f"action is one of {', '.join(ACTIONS)}.")
         fallback = "链接" if self._language == "zh" else "link"
-        await self._change(opened.id, act, cleaned_name(form.get("who", ""), fallback))
+        seen = seen_on(form)
+        worse = False
+
+        def as_seen(
+            state: AccountIncidents, incident_id: str, who: str, now: int
+        ) -> Announced | None:
+            nonlocal worse
+            found = find(state, incident_id)
+            worse = bool(
+                found
+                and seen
+                and got_worse(seen, (found.severity, found.people), self._people_factor)
+            )
+            return None if worse else act(state, incident_id, who, now)
+
+        await self._change(opened.id, as_seen, cleaned_name(form.get("who", ""), fallback))
         headers = {name: text for name, text in HEADERS.items() if name != "Content-Type"}
-        return RedirectResponse(request.url.path.rpartition("/")[2], 303, headers)
+        here = request.url.path.rpartition("/")[2]
+        return RedirectResponse(f"{here}?{CHANGED}=1" if worse else here, 303, headers)
 
     async def list_incidents(self, request: Request) -> Response:
         """GET /v1/incidents?status=open,acknowledged&account=wechat:…: the newest first."""

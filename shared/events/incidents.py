@@ -30,7 +30,7 @@ class IncidentOpened(IncidentEvent):
 
 
 class IncidentEscalated(IncidentEvent):
-    """Nobody acknowledged in time; the next step was paged."""
+    """The next step was paged: nobody acknowledged in time, or it got worse than was known."""
 
     step: Annotated[int, Field(ge=1)]
 

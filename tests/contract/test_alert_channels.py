@@ -11,7 +11,11 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 
+from deploy.sandbox.config import Integration, SandboxConfig
+from deploy.sandbox.pagers.api import PagerApi
+from deploy.sandbox.world import World
 from services.sentiment import channels
 from services.sentiment.channels import ALERT_CHANNELS
 from services.sentiment.channels.base import ChannelKind
@@ -24,10 +28,11 @@ from services.sentiment.channels.wecom_robot import (
     WecomRobotConfig,
 )
 from services.sentiment.domain.paging.page_text import PageMessage, PageText
-from services.sentiment.domain.paging.pages import RESULTS, Outcome
+from services.sentiment.domain.paging.pages import RESULTS, Outcome, dedup_key
 from services.sentiment.ports import AlertChannel
 
 SECRET = "very-secret-key-0123456789"
+ROUTING_KEY = "r" * 32
 CONFIGS: dict[str, dict[str, str]] = {
     "wecom_robot": {"url": "https://robot.example/send", "key": SECRET},
     "pagerduty": {"url": "https://pager.example/v2/enqueue", "routing_key": SECRET},
@@ -36,6 +41,27 @@ ACCEPTED: dict[str, tuple[int, Any]] = {
     "wecom_robot": (200, {"errcode": 0, "errmsg": "ok"}),
     "pagerduty": (202, {"status": "success", "dedup_key": "k"}),
 }
+REFUSED: dict[str, list[tuple[int, Any]]] = {
+    "wecom_robot": [(200, {"errcode": 93000, "errmsg": "invalid webhook url"})],
+    "pagerduty": [
+        (202, {"status": "invalid event", "message": "Event object is invalid"}),
+        (400, {"status": "invalid event", "errors": ["'routing_key' is invalid"]}),
+    ],
+}
+"""What each platform answers to a call that it does not take, with the status that it uses."""
+NOT_THE_PLATFORM: tuple[tuple[str, bytes], ...] = (
+    ("nothing", b""),
+    ("a sign-in page", b"<html>sign in to the network</html>"),
+    ("a list", b"[]"),
+    ("a word", b'"success"'),
+    ("null", b"null"),
+    ("an empty object", b"{}"),
+    ("other types", b'{"errcode": false, "status": true}'),
+    ("text for numbers", b'{"errcode": "0", "status": ["success"]}'),
+    ("broken JSON", b'{"errcode": 0, "status": "success"'),
+    ("deep nesting", b"[" * 30_000),
+    ("too much", b'{"errcode": 0, "status": "success", "x": "' + b"x" * 70_000 + b'"}'),
+)
 KINDS = sorted(ALERT_CHANNELS)
 Answer = Callable[[httpx.Request], httpx.Response]
 
@@ -105,7 +131,9 @@ def test_every_module_of_the_folder_is_registered_and_has_a_contract() -> None:
     }
     assert len(kinds) == len(modules)
     assert set(ALERT_CHANNELS.values()) == kinds
-    assert set(CONFIGS) == set(ACCEPTED) == set(ALERT_CHANNELS)
+    assert set(CONFIGS) == set(ACCEPTED) == set(REFUSED) == set(ALERT_CHANNELS)
+    for kind, answers in REFUSED.items():  # else a channel that never reads the body would pass
+        assert ACCEPTED[kind][0] in {status for status, _ in answers}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -130,11 +158,44 @@ async def test_every_status_is_classified_and_none_raises(kind: str) -> None:
         assert outcome.result in RESULTS, status
         if status == 429:
             assert outcome.result == "throttled"
-        elif status >= 500 or status in {408, 425}:
+        elif status >= 500 or status < 400 or status in {407, 408, 425}:
+            # Below 400: the body says nothing, or a proxy leads to its sign-in page.
             assert outcome.result == "unavailable", status
-        elif status >= 300:
+        else:
             assert outcome.result == "refused", status
         assert SECRET not in repr(outcome)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "body"),
+    [(kind, status, body) for kind in KINDS for status, body in REFUSED[kind]],
+)
+async def test_a_body_that_refuses_is_no_acceptance_whatever_the_status(
+    kind: str, status: int, body: Any
+) -> None:
+    made = channel(kind, lambda _: httpx.Response(status, json=body))
+    assert (await made.send(message())).result in {"refused", "unavailable"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+@pytest.mark.parametrize("body", [raw for _, raw in NOT_THE_PLATFORM], ids=dict(NOT_THE_PLATFORM))
+async def test_a_success_that_is_not_the_platforms_own_word_is_tried_again(
+    kind: str, status: int, body: bytes
+) -> None:
+    made = channel(kind, lambda _: httpx.Response(status, content=body))
+    assert (await made.send(message())).result == "unavailable"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("status", [200, 201, 202, 203, 206])
+async def test_the_platforms_body_is_believed_with_the_platforms_status_only(
+    kind: str, status: int
+) -> None:
+    accepted, body = ACCEPTED[kind]
+    made = channel(kind, lambda _: httpx.Response(status, json=body))
+    outcome = await made.send(message())
+    assert outcome.result == ("sent" if status == accepted else "unavailable")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -269,3 +330,23 @@ async def test_a_dedup_key_that_is_too_long_is_replaced_by_a_stable_one() -> Non
     }
     assert len(keys) == 1
     assert len(keys.pop()) <= DEDUP_CHARS
+
+
+async def test_an_incident_that_got_worse_opens_an_alert_of_its_own_at_pagerduty() -> None:
+    """PagerDuty takes a trigger on an acknowledged alert for a repetition, and calls nobody."""
+    world = World(SandboxConfig(pagerduty=(Integration(routing_key=ROUTING_KEY),)))
+    app = Starlette(routes=PagerApi(world).pagerduty_routes())
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app))
+    config = {"url": "https://pager.example/v2/enqueue", "routing_key": ROUTING_KEY}
+    made = ALERT_CHANNELS["pagerduty"]
+    pager = made.make(made.config.model_validate(config), client)
+    key, anew = dedup_key("i", 0), dedup_key("i", 1)
+    alerts = world.alerts[ROUTING_KEY]
+    for action in ("trigger", "acknowledge"):
+        assert (await pager.send(message(action=action, dedup_key=key))).result == "sent"
+    assert alerts.by_key[key].status == "acknowledged"
+    await pager.send(message(dedup_key=anew, earlier_keys=(key,)))
+    assert alerts.by_key[anew].status == "triggered"
+    await pager.send(message(action="resolve", dedup_key=anew, earlier_keys=(key,)))
+    assert [one.dedup_key for one in alerts.closed] == [anew, key]
+    assert alerts.by_key == {}

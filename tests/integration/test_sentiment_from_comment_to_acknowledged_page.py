@@ -396,6 +396,13 @@ async def test_the_adapters_answer_as_their_ports_promise(
     await handle["pages"].insert_many([{"_id": p.id, "v": 1, **dump_page(p)} for p in pages])
     assert [page.id for page in await rows.due(1000, 10)] == [pages[0].id, pages[1].id]
     assert await rows.due(1000, 1) == [pages[0]]
+    words = [
+        new_page(WantedPage("i2", "wechat:a", 0, "robot", action, due_at=0))
+        for action in ("acknowledge", "resolve")
+    ]
+    await handle["pages"].insert_many([{"_id": p.id, "v": 1, **dump_page(p)} for p in words])
+    assert [page.id for page in await rows.due(1000, 2)] == [pages[0].id, pages[1].id]
+    assert len(await rows.due(1000, 10)) == 4
     assert await rows.of_incident("i1") == pages
     assert load_page(await handle["pages"].find_one({"_id": pages[2].id})) == pages[2]
     await close(handle)

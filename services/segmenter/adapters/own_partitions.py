@@ -63,5 +63,4 @@ class OwnPartitions:
 
 def _is_applied(partition: Partition, end: int) -> bool:
     """Whether all before `end` is durable. Nobody knows what a stopped partition holds."""
-    ready = partition.ready is not None and partition.ready.done()
-    return ready and partition.stopped is None and max(partition.seen, partition.books_from) >= end
+    return partition.is_ready and partition.stopped is None and partition.next_offset >= end

@@ -64,6 +64,7 @@ class _Incidents(_Strict):
     horizon_hours: Annotated[float, Field(gt=0, le=24)] = 6.0
     quiet_minutes: _Positive = 30.0
     quiet_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    page_again_people_factor: Annotated[float, Field(gt=1, allow_inf_nan=False)] = 2.0
     pause_promotions_from_severity: Annotated[int, Field(ge=0, le=4)] = 0
     prior: _Prior = _Prior()
 
@@ -184,6 +185,7 @@ def _alerts(found: _File, channels: Mapping[str, tuple[str, BaseModel]]) -> Aler
             horizon_ms=round(incidents.horizon_hours * HOUR_MS),
             quiet_ms=round(incidents.quiet_minutes * MINUTE_MS),
             quiet_share=incidents.quiet_share,
+            page_again_people_factor=incidents.page_again_people_factor,
         ),
         prior=Prior(**incidents.prior.model_dump()),
         pause_from_severity=incidents.pause_promotions_from_severity,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from pymongo import ASCENDING
+from pymongo import ASCENDING, DESCENDING
 
 from services.sentiment.domain.documents import load_page
 from services.sentiment.domain.paging.pages import Page
 from shared.store.client import Database
 from shared.store.mongo import transient
+
+URGENCY = [("action", DESCENDING), ("next_at", ASCENDING)]
+"""Triggers before resolves and acknowledgements, by the alphabet; then the longest due."""
 
 
 class MongoPageRows:
@@ -36,5 +39,5 @@ class MongoPageRows:
         """See the port."""
         query = {"state": "due", "next_at": {"$lte": now}}
         with transient("reading pages"):
-            cursor = self._collection.find(query).sort("next_at", ASCENDING).limit(at_most)
+            cursor = self._collection.find(query).sort(URGENCY).limit(at_most)
             return [page async for found in cursor if (page := load_page(found))]

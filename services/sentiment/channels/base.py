@@ -1,7 +1,12 @@
-"""What all alert channels share: their configuration, one HTTP call, and what its status means."""
+"""What all alert channels share: their configuration, one HTTP call, and what its status means.
+
+A status alone is no acceptance: a proxy's sign-in page is a 200 too, and then nobody was paged. So
+each channel reads the platform's own word in the body, and takes everything else for "not there".
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,15 +14,19 @@ from typing import Any
 import httpx
 from pydantic import BaseModel, ConfigDict
 
+from services.sentiment.domain.paging.dispatch import Limits
 from services.sentiment.domain.paging.pages import Outcome
 from services.sentiment.ports import AlertChannel
 from shared.platforms.calls import LOST
 
 SUCCESS = range(200, 300)
+REDIRECTS = range(300, 400)
+"""None of our platforms redirects a call: it is a proxy's way to its sign-in page."""
 SERVER_ERRORS = range(500, 600)
-TRY_AGAIN = frozenset({408, 425})
+TRY_AGAIN = frozenset({407, 408, 425})
 TOO_MANY = 429
 MAX_ANSWER_BYTES = 65_536
+"""Of an answer; what is longer is none of our platforms'."""
 
 
 class ChannelConfig(BaseModel):
@@ -33,14 +42,32 @@ class ChannelKind:
     config: type[ChannelConfig]
     make: Callable[[Any, httpx.AsyncClient], AlertChannel]
     """From its configuration and the client of this process."""
+    limits: Callable[[Any], Limits]
+    """What it takes, from its configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: the status, and the body if it is a JSON object."""
+
+    status: int
+    body: Mapping[str, Any] | None
+    retry_after_s: float | None
 
 
 async def post(
     client: httpx.AsyncClient, url: str, body: Any, *, params: Mapping[str, str] | None = None
-) -> httpx.Response | Outcome:
+) -> Answer | Outcome:
     """Make one call; what went wrong on the way is an outcome, never an exception."""
     try:
-        return await client.post(url, json=body, params=params)
+        async with client.stream("POST", url, json=body, params=params) as response:
+            raw = bytearray()
+            async for chunk in response.aiter_bytes():
+                raw += chunk
+                if len(raw) > MAX_ANSWER_BYTES:
+                    raw.clear()
+                    break
+            return Answer(response.status_code, _json_object(bytes(raw)), _retry_after_s(response))
     except httpx.TimeoutException:
         return Outcome("unavailable", "timeout")
     except LOST as error:
@@ -49,20 +76,28 @@ async def post(
         return Outcome("refused", type(error).__name__)
 
 
-def by_status(response: httpx.Response) -> Outcome | None:
-    """What a status other than success means; None for success."""
-    status = response.status_code
+def by_status(answer: Answer) -> Outcome | None:
+    """What a status other than success means; None for success, of which the body must speak."""
+    status = answer.status
     if status in SUCCESS:
         return None
     code = f"http_{status}"
     if status == TOO_MANY:
-        return Outcome("throttled", code, retry_after_s(response))
-    if status in SERVER_ERRORS or status in TRY_AGAIN:
-        return Outcome("unavailable", code, retry_after_s(response))
+        return Outcome("throttled", code, answer.retry_after_s)
+    if status in SERVER_ERRORS or status in REDIRECTS or status in TRY_AGAIN:
+        return Outcome("unavailable", code, answer.retry_after_s)
     return Outcome("refused", code)
 
 
-def retry_after_s(response: httpx.Response) -> float | None:
+def _json_object(raw: bytes) -> Mapping[str, Any] | None:
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _retry_after_s(response: httpx.Response) -> float | None:
     """`Retry-After` in seconds; its form as a date is not used by any of our channels."""
     value = response.headers.get("retry-after", "")
     return float(value) if value.isascii() and value.isdigit() else None

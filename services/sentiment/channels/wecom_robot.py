@@ -13,7 +13,15 @@ from typing import Any
 import httpx
 from pydantic import Field, SecretStr
 
-from services.sentiment.channels.base import ChannelConfig, ChannelKind, by_status, cut_bytes, post
+from services.sentiment.channels.base import (
+    Answer,
+    ChannelConfig,
+    ChannelKind,
+    by_status,
+    cut_bytes,
+    post,
+)
+from services.sentiment.domain.paging.dispatch import Limits
 from services.sentiment.domain.paging.page_text import PageMessage, PageText
 from services.sentiment.domain.paging.pages import Outcome
 
@@ -22,9 +30,11 @@ MARKDOWN_BYTES = 4096
 PER_MINUTE = 20
 MINUTE_S = 60.0
 
-OK = 0
+STATUS = 200
 BUSY = -1
 RATE_LIMITED = 45009
+LIMITED_S = 10.0
+"""The robot's minute is full, of calls of ours or of another process; room comes bit by bit."""
 
 
 class WecomRobotConfig(ChannelConfig):
@@ -110,26 +120,27 @@ def _fitted(text: PageText, limit: int, *, bold: str) -> str:
     return cut_bytes(text.summary, limit - len(tail.encode())) + tail
 
 
-def _by_errcode(answer: httpx.Response) -> Outcome:
-    try:
-        errcode = answer.json()["errcode"]
-    except (ValueError, KeyError, TypeError):
+def _by_errcode(answer: Answer) -> Outcome:
+    errcode = (answer.body or {}).get("errcode")
+    if answer.status != STATUS or type(errcode) is not int:  # `false` is an int too
         return Outcome("unavailable", "not_wecom")  # a proxy's page, most likely
     match errcode:
-        case int() if errcode == OK:
+        case 0:
             return Outcome("sent", "0")
-        case int() if errcode == RATE_LIMITED:
-            return Outcome("throttled", str(RATE_LIMITED), MINUTE_S)
-        case int() if errcode == BUSY:
+        case code if code == RATE_LIMITED:
+            return Outcome("throttled", str(RATE_LIMITED), LIMITED_S)
+        case code if code == BUSY:
             return Outcome("unavailable", str(BUSY))
-        case int():
-            return Outcome("refused", str(errcode))
         case _:
-            return Outcome("unavailable", "not_wecom")
+            return Outcome("refused", str(errcode))
+
+
+def _limits(config: WecomRobotConfig) -> Limits:
+    return Limits(config.per_minute, folds=True)
 
 
 def _make(config: WecomRobotConfig, client: httpx.AsyncClient) -> WecomRobot:
     return WecomRobot(config, client)
 
 
-WECOM_ROBOT = ChannelKind(WecomRobotConfig, _make)
+WECOM_ROBOT = ChannelKind(WecomRobotConfig, _make, _limits)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
 
-from services.sentiment.domain.incidents.incident import AccountIncidents, Incident
+from services.sentiment.domain.incidents.incident import AccountIncidents, Incident, Known
 from services.sentiment.domain.incidents.judgement import Reason
 from services.sentiment.domain.incidents.usual import SLOTS, Stream, Usual
 from services.sentiment.domain.paging.escalation import WantedPage
@@ -64,7 +64,14 @@ def load_incidents(found: Mapping[str, Any]) -> AccountIncidents:
         seen=found.get("seen", 0),
         ordinal=found.get("ordinal", 0),
         incidents=tuple(
-            _value(Incident, {**one, "reason": _value(Reason, one["reason"])})
+            _value(
+                Incident,
+                {
+                    **one,
+                    "reason": _value(Reason, one["reason"]),
+                    "known": _value(Known, known) if (known := one.get("known")) else None,
+                },
+            )
             for one in found.get("incidents", ())
         ),
     )

@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from services.sentiment.domain.incidents.history import fold_span, hours_to_fold
+from services.sentiment.domain.incidents.history import (
+    fold_span,
+    hours_to_fold,
+    next_fold_at,
+)
 from services.sentiment.domain.incidents.usual import Prior, Usual
 from services.sentiment.loops.leases import AccountLeases
 from services.sentiment.ports import CommentBook, Counters, IncidentObserver
@@ -14,6 +18,7 @@ from shared.kafka.handler import Change
 from shared.kafka.writer import DocumentWriter
 
 ROUND_S = 30.0
+USER = "historian"
 ERASE_EVERY_MS = 3_600_000
 DAY_MS = 86_400_000
 
@@ -55,6 +60,7 @@ class Historian:
         self._observer = observer
         self._clock = clock
         self._erased_at = 0
+        self._due_at: dict[str, int] = {}
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -68,12 +74,20 @@ class Historian:
     async def round(self) -> None:
         """Fold in what is due, a day of each account at the most, until nothing is."""
         for account in await self._counters.all():
-            while self._leases.held(account, self._clock()) and await self.fold(account):
-                pass
+            if self._clock() >= self._due_at.get(account, 0):
+                await self._fold_all(account)
         now = self._clock()
         if now - self._erased_at >= ERASE_EVERY_MS:
             await self._book.forget_texts(now - round(self._text_days * DAY_MS))
             self._erased_at = now
+
+    async def _fold_all(self, account: str) -> None:
+        """Fold in what is due; what another process is at is left to it, and looked at again."""
+        while await self._leases.hold(account, self._clock(), USER):
+            if not await self.fold(account):
+                self._due_at[account] = next_fold_at(self._clock())
+                break
+        await self._leases.let_go(account, USER)
 
     async def fold(self, account: str) -> bool:
         """Fold in the next hours of an account; false if none is due."""

@@ -7,6 +7,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from services.segmenter.adapters.rules_file import RulesOnDisk
 from services.segmenter.domain.rules_file import parse_rules
 from services.segmenter.handlers import TagHandler

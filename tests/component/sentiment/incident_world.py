@@ -16,6 +16,7 @@ from services.sentiment.domain.incidents.comments import NegativeComment, left_i
 from services.sentiment.domain.incidents.incident import AccountIncidents, Incident
 from services.sentiment.domain.incidents.judgement import Thresholds
 from services.sentiment.domain.incidents.usual import MINUTE_MS, Prior
+from services.sentiment.domain.paging.dispatch import Limits
 from services.sentiment.domain.paging.escalation import Policy, Step
 from services.sentiment.domain.paging.page_text import PageMessage
 from services.sentiment.domain.paging.pages import Outcome, Page
@@ -176,6 +177,7 @@ class World:
         self.counters = MemoryCounters()
         self.publisher = MemoryPublisher()
         self.channels = {"robot": FakeChannel(), "pager": FakeChannel()}
+        self.limits: dict[str, Limits] = {}
         self.consumer = MemoryConsumer(TOPIC)
         self.rows = MemoryPageRows(self.stores["pages"])
         self.book = MemoryCommentBook(self.stores["comments"])
@@ -224,6 +226,7 @@ class Process:
         self.events: list[IncidentEvent] = []
         self.latencies: list[float] = []
         self.failures: list[tuple[str, str]] = []
+        self.oldest_page_s = 0.0
         self._kill_at = kill_at
         self._left = nth
         self.model = FakeModel()
@@ -257,6 +260,7 @@ class Process:
             language="zh",
             observer=self,
             clock=lambda: world.now,
+            limits=world.limits,
         )
         self.evaluator = Evaluator(
             writer=self.incidents,
@@ -351,6 +355,7 @@ class Process:
 
     def waiting(self, unresolved: Mapping[str, int], oldest_page_s: float) -> None:
         """See `IncidentObserver`."""
+        self.oldest_page_s = oldest_page_s
 
     def failed(self, step: str, error: BaseException) -> None:
         """See `IncidentObserver`."""

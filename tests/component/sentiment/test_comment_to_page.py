@@ -222,6 +222,22 @@ async def test_a_channel_is_not_called_again_before_the_time_it_asked_for() -> N
     assert len(world.channels["robot"].calls) == 2
 
 
+async def test_for_how_long_a_page_has_been_due_is_told_until_some_process_got_it_through() -> None:
+    world = World()
+    world.channels["robot"].answers = [Outcome("unavailable", "x", 20.0)]
+    first, second = world.process(), world.process()
+    complaints(world)
+    await first.work()
+    world.wait(10)
+    await first.work()
+    assert first.oldest_page_s == pytest.approx(10, abs=1)
+    world.wait(11)
+    await second.work()
+    assert len(world.channels["robot"].accepted) == 1
+    await first.work()
+    assert first.oldest_page_s == 0
+
+
 async def test_when_every_channel_of_a_step_refuses_the_next_step_is_due_at_once() -> None:
     world = World()
     world.channels["robot"].answers = [Outcome("refused", "93000")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -228,3 +229,49 @@ async def test_the_link_and_the_api_answer_while_the_log_is_away(
     assert [one.status_code for one in (page, listed, shown)] == [200, 200, 200]
     assert world.incidents[0].acknowledged_by == "王"
     await process.incidents.stop(0)
+
+
+def hidden_fields(page: str) -> dict[str, str]:
+    """What the page's buttons send along."""
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="(\d+)">', page))
+
+
+@pytest.mark.parametrize("action", ["acknowledge", "resume", "resolve"])
+async def test_a_click_on_a_page_that_was_overtaken_changes_nothing_and_shows_the_new_one(
+    world: World, process: Process, http: httpx.AsyncClient, action: str
+) -> None:
+    url = link(world)
+    seen = hidden_fields((await http.get(url)).text)
+    assert seen == {"severity": "3", "people": "5"}
+    for person in range(5, 12):
+        world.say(person, "食物中毒了")
+    await process.work()
+    before = world.incidents[0]
+    answer = await http.post(url, data={"action": action, **seen})
+    assert answer.status_code == 303
+    assert world.incidents[0] == before
+    shown = await http.get("/i/" + answer.headers["location"])
+    assert "又恶化了" in shown.text
+    await http.post(url, data={"action": action, **hidden_fields(shown.text)})
+    assert world.incidents[0] != before
+
+
+@pytest.mark.parametrize("seen", [{}, {"severity": "x", "people": "-1"}, {"severity": "9" * 5000}])
+async def test_a_click_that_does_not_tell_what_was_seen_counts(
+    world: World, http: httpx.AsyncClient, seen: dict[str, str]
+) -> None:
+    await http.post(link(world), data={"action": "acknowledge", **seen})
+    assert world.incidents[0].status == "acknowledged"
+
+
+async def test_neither_comments_nor_names_become_links_on_the_page(
+    world: World, process: Process, http: httpx.AsyncClient
+) -> None:
+    for person in range(10):
+        world.say(person + 20, f"食物中毒了，看 www.evil{person}.example 或打 13800138000")
+    await process.work()
+    await http.post(link(world), data={"action": "acknowledge", "who": "evil.example"})
+    shown = await http.get(link(world))
+    assert "evil.example" not in shown.text
+    assert "13800138000" not in shown.text
+    assert "telephone=no" in shown.text

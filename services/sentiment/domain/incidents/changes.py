@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from services.sentiment.domain.incidents.incident import (
     AccountIncidents,
     Incident,
+    StepWhy,
     find,
+    known_now,
     open_about,
     split_account,
 )
@@ -74,7 +76,11 @@ def apply_judgements(
                 after, opened = _opened(account, after, judgement, now, pause_from_severity)
                 events.append((announce(IncidentOpened, opened, now), _cause(opened)))
             case Joined() if (mine := open_about(after, judgement.subject)) is not None:
-                after = _put(after, _joined(mine, judgement.picture))
+                joined = _joined(mine, judgement.picture, pause_from_severity)
+                if mine.status == "acknowledged" and (judgement.worse or joined.grave):
+                    joined = _opened_again(mine, joined, now, pause_from_severity)
+                    events.append((_escalated(joined, now), _cause(joined)))
+                after = _put(after, joined)
             case Resolved() if (mine := open_about(after, judgement.subject)) is not None:
                 over = _over(mine, judgement.reason, "", now)
                 after = _put(after, over)
@@ -99,6 +105,8 @@ def acknowledge(state: AccountIncidents, incident_id: str, who: str, now: int) -
             status="acknowledged",
             acknowledged_at=now,
             acknowledged_by=who,
+            known=known_now(incident, who, now),
+            grave=False,
             number=incident.number + 1,
         ),
         now,
@@ -120,6 +128,8 @@ def resume_promotions(
             status="acknowledged",
             acknowledged_at=incident.acknowledged_at or now,
             acknowledged_by=incident.acknowledged_by or who,
+            known=known_now(incident, who, now),
+            grave=False,
             pause_promotions=False,
             number=incident.number + 1,
         ),
@@ -135,14 +145,19 @@ def resolve(state: AccountIncidents, incident_id: str, who: str, now: int) -> An
     return _announced(state, IncidentResolved, _over(incident, "by_hand", who, now), now)
 
 
-def escalate(state: AccountIncidents, incident_id: str, step: int, now: int) -> Announced | None:
+def escalate(
+    state: AccountIncidents,
+    incident_id: str,
+    step: int,
+    now: int,
+    why: StepWhy = "not_acknowledged",
+) -> Announced | None:
     """Reach the next escalation step; None if that was done, or a person has taken it."""
     incident = find(state, incident_id)
     if incident is None or incident.status != "open" or incident.step != step - 1:
         return None
-    after = replace(incident, step=step, step_at=now, grave=False, number=incident.number + 1)
-    event = IncidentEscalated(**_common(after, now), step=step)
-    return Announced(_put(state, after), ((event, _cause(after)),))
+    after = _at_step(incident, step, why, now)
+    return Announced(_put(state, after), ((_escalated(after, now), _cause(after)),))
 
 
 def announce(kind: type[IncidentEvent], incident: Incident, now: int) -> IncidentEvent:
@@ -200,18 +215,52 @@ def _opened(
     return replace(state, ordinal=ordinal, incidents=(*state.incidents, incident)), incident
 
 
-def _joined(incident: Incident, picture: Picture) -> Incident:
-    """Numbers only grow: old comments leave the horizon, but they were made."""
+def _joined(incident: Incident, picture: Picture, pause_from_severity: int) -> Incident:
+    """Numbers only grow: old comments leave the horizon, but they were made.
+
+    Promotions pause when the severity passes the threshold, whenever that is; where a person let
+    them go on before, that was about what was known then.
+    """
     severity = max(incident.severity, picture.severity)
+    rose = severity > incident.severity
+    pauses = incident.severity < pause_from_severity <= severity
     return replace(
         incident,
         severity=severity,
         people=max(incident.people, picture.people),
         comments=max(incident.comments, picture.comments),
         last_at=max(incident.last_at, picture.last_at),
-        samples=picture.samples if severity > incident.severity else incident.samples,
-        grave=incident.grave or (severity > incident.severity and severity > 1),
+        samples=picture.samples if rose else incident.samples,
+        grave=incident.grave or (rose and severity > 1) or pauses,
+        pause_promotions=incident.pause_promotions or pauses,
     )
+
+
+def _opened_again(
+    before: Incident, incident: Incident, now: int, pause_from_severity: int
+) -> Incident:
+    """It got worse after the acknowledgement: nobody has that yet, so paging begins anew."""
+    at = before.acknowledged_at or before.opened_at
+    return replace(
+        _at_step(incident, incident.step + 1, "worse", now),
+        status="open",
+        round=incident.round + 1,
+        round_step=incident.step + 1,
+        known=before.known or known_now(before, before.acknowledged_by, at),
+        acknowledged_at=None,
+        acknowledged_by="",
+        pause_promotions=incident.severity >= pause_from_severity,
+    )
+
+
+def _at_step(incident: Incident, step: int, why: StepWhy, now: int) -> Incident:
+    return replace(
+        incident, step=step, step_at=now, step_why=why, grave=False, number=incident.number + 1
+    )
+
+
+def _escalated(incident: Incident, now: int) -> IncidentEvent:
+    return IncidentEscalated(**_common(incident, now), step=incident.step)
 
 
 def _over(incident: Incident, resolution: str, who: str, now: int) -> Incident:

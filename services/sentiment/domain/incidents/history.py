@@ -40,6 +40,11 @@ def hours_to_fold(usual: Usual, first_at: int | None, now: int) -> tuple[int, in
     return start, max(start, end)
 
 
+def next_fold_at(now: int) -> int:
+    """When the next hour may be folded in, ms."""
+    return _hour(now - GRACE_MS) + HOUR_MS + GRACE_MS
+
+
 def fold_span(
     usual: Usual,
     prior: Prior,

@@ -12,6 +12,19 @@ from services.sentiment.domain.incidents.judgement import (
 from shared.events.base import Platform
 
 Status = Literal["open", "acknowledged", "resolved"]
+StepWhy = Literal["", "not_acknowledged", "severity_rose", "channels_dead", "worse"]
+"""Why the escalation step that was reached was due; nothing for the first one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a person knew who acknowledged an incident: what is worse than this pages again."""
+
+    severity: int
+    people: int
+    at: int
+    """When it was acknowledged, by our clock, ms."""
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +56,14 @@ class Incident:
     """The escalation step that was reached."""
     step_at: int = 0
     """When it was reached, by our clock."""
+    step_why: StepWhy = ""
+    """Why that step was due."""
+    round: int = 0
+    """How often it got worse after an acknowledgement, so that paging began anew."""
+    round_step: int = 0
+    """The step with which the present round began; the policy's steps count from there."""
+    known: Known | None = None
+    """What who acknowledged it last knew, also after it got worse."""
     grave: bool = False
     """Its severity rose past the step that was paged; the next step is due at once."""
     acknowledged_at: int | None = None
@@ -83,6 +104,8 @@ def current_of(incident: Incident | None) -> Current | None:
     """What the judgement needs to know of an incident."""
     if incident is None:
         return None
+    # Documents from before there was `known`: what stands there had been told.
+    known = incident.known or known_now(incident, incident.acknowledged_by, 0)
     return Current(
         started_at=incident.started_at,
         limit=incident.reason.limit,
@@ -90,7 +113,14 @@ def current_of(incident: Incident | None) -> Current | None:
         level=incident.reason.level,
         changed_at=incident.acknowledged_at or incident.opened_at,
         acknowledged=incident.status == "acknowledged",
+        known_severity=known.severity,
+        known_people=known.people,
     )
+
+
+def known_now(incident: Incident, who: str, now: int) -> Known:
+    """What somebody knows who acknowledges the incident as it is."""
+    return Known(incident.severity, incident.people, now, who)
 
 
 def account_of(incident_id: str) -> str:

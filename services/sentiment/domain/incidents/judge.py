@@ -21,6 +21,7 @@ from services.sentiment.domain.incidents.judgement import (
     Resolved,
     Thresholds,
     Yardstick,
+    got_worse,
 )
 from services.sentiment.domain.incidents.subjects import SUBJECTS
 from services.sentiment.domain.incidents.usual import (
@@ -75,11 +76,22 @@ def judge(
     if current is None:
         return _judge_new(subject, ordered, volume, yardstick, now)
     mine = [comment for comment in ordered if comment.at >= current.started_at]
-    if current.acknowledged and (calm := _calm(mine, current, thresholds, now)):
+    picture = picture_of(mine, thresholds) if mine else None
+    worse = (
+        current.acknowledged
+        and picture is not None
+        and got_worse(
+            (current.known_severity, current.known_people),
+            (picture.severity, picture.people),
+            thresholds.page_again_people_factor,
+        )
+    )
+    # What is worse must be told first, also where its comments came late and it is calm by now.
+    if current.acknowledged and not worse and (calm := _calm(mine, current, thresholds, now)):
         return Resolved(subject, calm)
-    if not mine:
+    if picture is None:
         return Quiet(subject, "no_new_comments")
-    return Joined(subject, picture_of(mine, thresholds))
+    return Joined(subject, picture, worse)
 
 
 def picture_of(ordered: Sequence[NegativeComment], thresholds: Thresholds) -> Picture:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from services.sentiment.domain.incidents.comments import SEVERE
 from services.sentiment.domain.incidents.usual import (
     HOUR_MS,
     MINUTE_MS,
@@ -32,6 +33,8 @@ class Thresholds:
     """How long it must be calm before an acknowledged incident ends by itself."""
     quiet_share: float = 0.5
     """Calm means fewer people than this share of the limit that opened it."""
+    page_again_people_factor: float = 2.0
+    """An acknowledged incident pages again when it has so many times the people that were known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,8 @@ class Joined:
 
     subject: str
     picture: Picture
+    worse: bool = False
+    """It is worse than what the person knew who acknowledged it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +133,18 @@ class Current:
     changed_at: int
     """When a person acknowledged it, or it opened: calm is counted from here at the earliest."""
     acknowledged: bool
+    known_severity: int = 0
+    """What the person knew who acknowledged it."""
+    known_people: int = 0
+
+
+def got_worse(known: tuple[int, int], now: tuple[int, int], people_factor: float) -> bool:
+    """Whether there is more than somebody knew: a graver hazard, or many times the people.
+
+    Args:
+        known: severity and people that the person knew of.
+        now: severity and people by now.
+        people_factor: see `Thresholds.page_again_people_factor`.
+    """
+    graver = now[0] > known[0] and now[0] >= SEVERE
+    return graver or now[1] >= people_factor * known[1]

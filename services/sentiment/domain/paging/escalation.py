@@ -10,10 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from services.sentiment.domain.incidents.incident import Incident
+from services.sentiment.domain.incidents.incident import Incident, StepWhy
 
 Action = Literal["trigger", "acknowledge", "resolve"]
-Why = Literal["not_acknowledged", "severity_rose", "channels_dead"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class Escalate:
     """The next step is due."""
 
     step: int
-    why: Why
+    why: StepWhy
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +77,10 @@ class WantedPage:
     """ms, our clock."""
     deciding_at: int = 0
     """Event time of the comment that made it necessary, ms; 0 if time or a person did."""
+    round: int = 0
+    """The incident's round that it belongs to."""
+    why: StepWhy = ""
+    """Why its step was due."""
 
     @property
     def id(self) -> str:
@@ -101,10 +104,12 @@ def next_escalation(
     following = incident.step + 1
     if incident.grave:
         return Escalate(following, "severity_rose")
-    here, there = policy.step(incident.step), policy.step(following)
+    # After an acknowledgement and a turn for the worse the policy's steps begin anew.
+    number = following - incident.round_step
+    here, there = policy.step(number - 1), policy.step(number)
     if set(here.channels) <= refused and not set(there.channels) <= refused:
         return Escalate(following, "channels_dead")  # waiting would page nobody
-    due = incident.step_at + round(policy.wait_s(following) * 1000)
+    due = incident.step_at + round(policy.wait_s(number) * 1000)
     return Escalate(following, "not_acknowledged") if now >= due else Wait(due)
 
 
@@ -112,7 +117,8 @@ def wanted_pages(incident: Incident, policy: Policy, paged: Iterable[str] = ()) 
     """Every page that this incident needs by now.
 
     While it is open: those of the step reached (earlier steps' rows were made on the way). Once a
-    person took it or it is over: word of that to each channel that may have been paged.
+    person took it or it is over: word of that to each channel that may have been paged. Word of an
+    acknowledgement that is overtaken by the end is left out.
 
     Args:
         incident: the incident.
@@ -120,16 +126,15 @@ def wanted_pages(incident: Incident, policy: Policy, paged: Iterable[str] = ()) 
         paged: channels that have a row of this incident, called or not.
     """
     if incident.status == "open":
+        step = policy.step(incident.step - incident.round_step)
+        return [_trigger(incident, step, channel) for channel in step.channels]
+    channels = sorted(set(paged))
+    if incident.status == "resolved":
         return [
-            _trigger(incident, policy, channel) for channel in policy.step(incident.step).channels
+            _word(incident, channel, "resolve", incident.resolved_at or 0) for channel in channels
         ]
-    pages = []
-    for channel in sorted(set(paged)):
-        if incident.acknowledged_at is not None:
-            pages.append(_word(incident, channel, "acknowledge", incident.acknowledged_at))
-        if incident.resolved_at is not None:
-            pages.append(_word(incident, channel, "resolve", incident.resolved_at))
-    return pages
+    at = incident.acknowledged_at or 0
+    return [_word(incident, channel, "acknowledge", at) for channel in channels]
 
 
 def missing(wanted: Iterable[WantedPage], existing: Iterable[str]) -> list[WantedPage]:
@@ -138,16 +143,18 @@ def missing(wanted: Iterable[WantedPage], existing: Iterable[str]) -> list[Wante
     return [page for page in wanted if page.id not in have]
 
 
-def _trigger(incident: Incident, policy: Policy, channel: str) -> WantedPage:
+def _trigger(incident: Incident, step: Step, channel: str) -> WantedPage:
     return WantedPage(
         incident=incident.id,
         account=incident.account,
         step=incident.step,
         channel=channel,
         action="trigger",
-        mention=policy.step(incident.step).mention,
+        mention=step.mention,
         due_at=incident.step_at,
         deciding_at=incident.reason.crossed_at if incident.step == 0 else 0,
+        round=incident.round,
+        why=incident.step_why,
     )
 
 
@@ -155,8 +162,9 @@ def _word(incident: Incident, channel: str, action: Action, at: int) -> WantedPa
     return WantedPage(
         incident=incident.id,
         account=incident.account,
-        step=0,
+        step=incident.round,  # one word of each kind for each round
         channel=channel,
         action=action,
         due_at=at,
+        round=incident.round,
     )

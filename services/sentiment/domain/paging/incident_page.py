@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from html import escape
 
 from services.sentiment.domain.incidents.incident import Incident
 from services.sentiment.domain.incidents.usual import Prior
+from services.sentiment.domain.paging.harmless import unlinked
 from services.sentiment.domain.paging.page_text import Language, clock, facts, summary
 
 STYLE = (
@@ -33,11 +34,14 @@ HEADERS = {
 }
 """The URL is a key, so it goes into no cache, no referrer and no index."""
 MAX_WHO_CHARS = 40
+MAX_DIGITS = 10
 
 _WORDS: dict[Language, dict[str, str]] = {
     "zh": {
         "title": "舆情处理",
         "open": "等待确认",
+        "worse": "已确认后恶化，等待再次确认",
+        "changed": "情况在您打开页面后又恶化了，请看最新数字，再点一次。",
         "acknowledged": "已由 {who} 于 {when} 确认",
         "resolved": "已由 {who} 于 {when} 结束",
         "resolved_itself": "已于 {when} 自动结束",
@@ -54,6 +58,8 @@ _WORDS: dict[Language, dict[str, str]] = {
     "en": {
         "title": "Incident",
         "open": "Waiting for an acknowledgement",
+        "worse": "Worse since it was acknowledged, waiting for another acknowledgement",
+        "changed": "It got worse after you had opened this page. Look at the numbers, click again.",
         "acknowledged": "Acknowledged by {who}, {when}",
         "resolved": "Ended by {who}, {when}",
         "resolved_itself": "Ended by itself, {when}",
@@ -72,17 +78,32 @@ _HTML_LANGUAGE: dict[Language, str] = {"zh": "zh-CN", "en": "en"}
 
 
 def incident_html(
-    incident: Incident, samples: Sequence[str], prior: Prior, language: Language
+    incident: Incident,
+    samples: Sequence[str],
+    prior: Prior,
+    language: Language,
+    *,
+    changed: bool = False,
 ) -> str:
-    """The page of an incident, with the buttons that its state allows."""
+    """The page of an incident, with the buttons that its state allows.
+
+    Args:
+        incident: as it is now.
+        samples: comments.
+        prior: what was taken for usual, if there was no history.
+        language: of the words.
+        changed: a click changed nothing, since the incident was worse than the page that was seen.
+    """
     words = _WORDS[language]
     heading = summary(incident, action="trigger", step=0, language=language)
     lines = "".join(f"<li>{escape(line)}</li>" for line in facts(incident, prior, language))
-    quoted = "".join(f"<li>{escape(text)}</li>" for text in samples)
+    quoted = "".join(f"<li>{escape(unlinked(text))}</li>" for text in samples)
+    notice = f'<p class="state">{escape(words["changed"])}</p>' if changed else ""
     return _document(
         words["title"],
         f"<h1>{escape(heading)}</h1>"
         f'<p class="state">{escape(_state(incident, words))}</p>'
+        f"{notice}"
         f"<ul>{lines}</ul>"
         f"<h2>{escape(words['samples'])}</h2>"
         f"<ol>{quoted or '<li>' + escape(words['erased']) + '</li>'}</ol>"
@@ -98,6 +119,16 @@ def expired_html(language: Language) -> str:
     return _document(words["expired"], body, language)
 
 
+def seen_on(form: Mapping[str, str]) -> tuple[int, int] | None:
+    """Severity and people that the page showed whose button was clicked; None if it tells none."""
+    severity, people = form.get("severity", ""), form.get("people", "")
+    if not all(
+        one.isascii() and one.isdigit() and len(one) < MAX_DIGITS for one in (severity, people)
+    ):
+        return None
+    return int(severity), int(people)
+
+
 def cleaned_name(name: str, fallback: str) -> str:
     """A person's name as typed, made harmless to show and to log."""
     kept = "".join(char for char in name if char.isprintable() and char not in "<>@[]`")
@@ -106,12 +137,14 @@ def cleaned_name(name: str, fallback: str) -> str:
 
 def _state(incident: Incident, words: dict[str, str]) -> str:
     if incident.status == "open":
-        return words["open"]
+        return words["worse" if incident.round else "open"]
     if incident.status == "acknowledged":
         when = clock(incident.acknowledged_at or 0)
-        return words["acknowledged"].format(who=incident.acknowledged_by, when=when)
+        return words["acknowledged"].format(who=unlinked(incident.acknowledged_by), when=when)
     key = "resolved" if incident.resolved_by else "resolved_itself"
-    return words[key].format(who=incident.resolved_by, when=clock(incident.resolved_at or 0))
+    return words[key].format(
+        who=unlinked(incident.resolved_by), when=clock(incident.resolved_at or 0)
+    )
 
 
 def _buttons(incident: Incident, words: dict[str, str]) -> str:
@@ -123,6 +156,8 @@ def _buttons(incident: Incident, words: dict[str, str]) -> str:
     return "".join(
         '<form method="post">'
         f'<input name="who" maxlength="{MAX_WHO_CHARS}" placeholder="{escape(words["who"])}">'
+        f'<input type="hidden" name="severity" value="{incident.severity}">'
+        f'<input type="hidden" name="people" value="{incident.people}">'
         f'<button name="action" value="{action}">{escape(words[action])}</button></form>'
         for action in actions
     )
@@ -132,5 +167,6 @@ def _document(title: str, body: str, language: Language) -> str:
     return (
         f'<!doctype html><html lang="{_HTML_LANGUAGE[language]}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        '<meta name="format-detection" content="telephone=no,address=no,email=no,date=no">'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>{body}</body></html>"
     )

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from services.sentiment.domain.incidents.incident import Incident, split_account
+from services.sentiment.domain.incidents.incident import Incident, Known, StepWhy, split_account
 from services.sentiment.domain.incidents.usual import MINUTE_MS, Prior
 from services.sentiment.domain.paging.escalation import Action
+from services.sentiment.domain.paging.harmless import harmless
+from services.sentiment.domain.paging.heads import page_head
 
 Language = Literal["zh", "en"]
 
 SAMPLE_CHARS = 120
 _SHANGHAI = timedelta(hours=8)
-_LOOK_ALIKES = str.maketrans("<>[]`*#@", "＜＞【】＇＊＃＠")
 
 SUBJECT_NAMES: dict[Language, dict[str, str]] = {
     "zh": {
@@ -85,7 +86,7 @@ class PageMessage:
     """The row's id."""
     incident: str
     dedup_key: str
-    """The same for all pages of an incident."""
+    """The same for all pages of an incident's round."""
     account: str
     subject: str
     severity: int
@@ -93,6 +94,8 @@ class PageMessage:
     mention: tuple[str, ...]
     occurred_at: int
     """When the incident opened, ms."""
+    earlier_keys: tuple[str, ...] = ()
+    """The dedup keys of the incident's earlier rounds: what ends it ends them too."""
 
 
 def page_text(
@@ -104,6 +107,7 @@ def page_text(
     link: str,
     prior: Prior,
     language: Language,
+    why: StepWhy = "not_acknowledged",
 ) -> PageText:
     """The words of one page.
 
@@ -115,10 +119,11 @@ def page_text(
         link: where to acknowledge.
         prior: what was taken for usual, if there was no history.
         language: of the words around the comments.
+        why: why the step was due.
     """
     trigger = action == "trigger"
     return PageText(
-        summary=summary(incident, action=action, step=step, language=language),
+        summary=summary(incident, action=action, step=step, language=language, why=why),
         facts=facts(incident, prior, language) if trigger else _ending(incident, action, language),
         samples=tuple(_cut(harmless(text)) for text in samples) if trigger else (),
         samples_title="评论示例：" if language == "zh" else "Comments:",
@@ -127,34 +132,27 @@ def page_text(
     )
 
 
-def harmless(text: str) -> str:
-    """Words of strangers, so that they neither mention staff nor link nor format in a chat."""
-    return text.replace("://", "：//").translate(_LOOK_ALIKES)
-
-
-def summary(incident: Incident, *, action: Action, step: int, language: Language) -> str:
+def summary(
+    incident: Incident,
+    *,
+    action: Action,
+    step: int,
+    language: Language,
+    why: StepWhy = "not_acknowledged",
+) -> str:
     """One line: what, about whom, how many."""
     platform, account = split_account(incident.account)
     subject = SUBJECT_NAMES[language].get(incident.subject, incident.subject)
     where = f"{_PLATFORMS[language][platform]} {account}"
     reason = incident.reason
     minutes = reason.window_ms // MINUTE_MS
+    head = page_head(incident, action, step, why, language)
     if language == "zh":
-        head = {
-            "trigger": f"【第{step}次升级·无人确认】" if step else "【负面舆情】",
-            "acknowledge": "【已确认】",
-            "resolve": "【已结束】",
-        }[action]
         return (
             f"{head}{subject}（严重度 {incident.severity}/3）{where}："
             f"{minutes} 分钟内 {reason.people} 人投诉，"
             f"共 {incident.people} 人 {incident.comments} 条"
         )
-    head = {
-        "trigger": f"[Escalation {step}, unacknowledged]" if step else "[Negative comments]",
-        "acknowledge": "[Acknowledged]",
-        "resolve": "[Resolved]",
-    }[action]
     return (
         f"{head} {subject} (severity {incident.severity}/3), {where}: {reason.people} people in "
         f"{minutes} min, {incident.people} people and {incident.comments} comments in all"
@@ -164,6 +162,8 @@ def summary(incident: Incident, *, action: Action, step: int, language: Language
 def facts(incident: Incident, prior: Prior, language: Language) -> tuple[str, ...]:
     """The numbers against the usual, and what to know before believing them."""
     lines = [_against_the_usual(incident, language), basis(incident, prior, language)]
+    if incident.round and incident.known:
+        lines.insert(0, _since_known(incident, incident.known, language))
     copied, people = incident.reason.copied_people, incident.reason.people
     if language == "zh":
         if copied:
@@ -185,6 +185,20 @@ def facts(incident: Incident, prior: Prior, language: Language) -> tuple[str, ..
         lines.append("Promotions are paused." if paused else "Promotions are not paused.")
         lines.append(f"Number: {incident.id}")
     return tuple(lines)
+
+
+def _since_known(incident: Incident, known: Known, language: Language) -> str:
+    """What is worse than when somebody acknowledged it."""
+    who, when = harmless(known.by), clock(known.at)
+    if language == "zh":
+        return (
+            f"{who} 于 {when} 确认时：严重度 {known.severity}/3，共 {known.people} 人；"
+            f"此后恶化为严重度 {incident.severity}/3，共 {incident.people} 人。"
+        )
+    return (
+        f"When {who} acknowledged it ({when}): severity {known.severity}/3, {known.people} people;"
+        f" since then severity {incident.severity}/3, {incident.people} people."
+    )
 
 
 def basis(incident: Incident, prior: Prior, language: Language) -> str:

@@ -52,8 +52,17 @@ class Page:
 
     @property
     def dedup_key(self) -> str:
-        """The same for all pages of one incident, whatever step: a pager opens one alert."""
-        return self.wanted.incident
+        """The same for all pages of one round, whatever step: a pager opens one alert."""
+        return dedup_key(self.wanted.incident, self.wanted.round)
+
+
+def dedup_key(incident: str, number: int) -> str:
+    """The key of an incident's round.
+
+    A round has its own, since a pager takes a trigger for an alert that was acknowledged for a
+    repetition, and calls nobody.
+    """
+    return f"{incident}#{number}" if number else incident
 
 
 def new_page(wanted: WantedPage) -> Page:
@@ -62,11 +71,17 @@ def new_page(wanted: WantedPage) -> Page:
 
 
 def needed(page: Page, incident: Incident | None, now: int) -> bool:
-    """Whether the page still has to be called, were it due."""
-    if page.state != "due" or incident is None:
+    """Whether the page still has to be called, were it due.
+
+    A page of an earlier round is overtaken, and so is word of an acknowledgement by the end.
+    """
+    if page.state != "due" or incident is None or page.wanted.round != incident.round:
         return False
     if page.wanted.action == "trigger":
         return incident.status == "open"
+    told = "acknowledge" if incident.status == "acknowledged" else "resolve"
+    if incident.status == "open" or page.wanted.action != told:
+        return False
     return now - page.wanted.due_at < WORD_LIFETIME_MS
 
 

@@ -17,10 +17,16 @@ from services.sentiment.domain.incidents.comments import (
     pseudonym,
     staff_text,
 )
-from services.sentiment.domain.incidents.incident import AccountIncidents, account_of
+from services.sentiment.domain.incidents.incident import (
+    AccountIncidents,
+    Known,
+    StepWhy,
+    account_of,
+)
 from services.sentiment.domain.incidents.subjects import SUBJECTS, subject_of
 from services.sentiment.domain.incidents.usual import HOUR_MS, HourCounts, Prior, Usual, fold_hour
 from services.sentiment.domain.paging.escalation import Policy, Step, wanted_pages
+from services.sentiment.domain.paging.harmless import harmless
 from services.sentiment.domain.paging.incident_page import (
     CONTENT_SECURITY_POLICY,
     cleaned_name,
@@ -28,7 +34,7 @@ from services.sentiment.domain.paging.incident_page import (
     incident_html,
 )
 from services.sentiment.domain.paging.links import Opens, Refused, sign, verify
-from services.sentiment.domain.paging.page_text import SUBJECT_NAMES, Language, harmless, page_text
+from services.sentiment.domain.paging.page_text import SUBJECT_NAMES, Language, page_text
 from services.sentiment.domain.paging.pages import Outcome, answered, new_page
 from services.sentiment.domain.verdict import Aspect, Hazard
 from tests.unit.sentiment.incidents.builders import NOON, PRIOR, incident
@@ -186,6 +192,47 @@ def test_a_page_has_words_for_everything_that_may_happen(
         assert text.samples == ()
 
 
+@pytest.mark.parametrize(
+    ("step", "why", "zh", "en"),
+    [
+        (4, "worse", "【已确认后恶化】", "[Worse since acknowledged]"),
+        (
+            5,
+            "not_acknowledged",
+            "【已确认后恶化·第1次升级·无人确认】",
+            "[Worse since acknowledged, Escalation 1, unacknowledged]",
+        ),
+        (
+            6,
+            "severity_rose",
+            "【已确认后恶化·第2次升级·严重度上升】",
+            "[Worse since acknowledged, Escalation 2, severity rose]",
+        ),
+    ],
+)
+def test_a_page_after_an_acknowledgement_says_why_and_what_was_known(
+    step: int, why: StepWhy, zh: str, en: str
+) -> None:
+    one = incident(
+        step=step, round=1, round_step=4, step_why=why, known=Known(2, 6, NOON, "王"), people=46
+    )
+    for language, head, known in (("zh", zh, "共 6 人"), ("en", en, "6 people")):
+        text = page_text(
+            one,
+            action="trigger",
+            step=step,
+            samples=[],
+            link="l",
+            prior=PRIOR,
+            language=language,  # type: ignore[arg-type]  # both of the Literal
+            why=why,
+        )
+        assert text.summary.startswith(head)
+        assert "王" in text.facts[0]
+        assert known in text.facts[0]
+        assert "46" in text.facts[0]
+
+
 @pytest.mark.parametrize("words", ["<@all>", "[点我](http://evil.example)", "**x**", "http://e.c"])
 def test_fans_words_can_neither_mention_nor_link_in_a_chat(words: str) -> None:
     safe = harmless(words)
@@ -233,7 +280,9 @@ def test_a_typed_name_is_short_and_harmless(name: str) -> None:
 
 
 def test_an_incident_comes_back_from_its_document_as_it_was() -> None:
-    state = AccountIncidents(7, 2, (incident(), incident(id="wechat:gh_brand:price:2")))
+    known = Known(2, 6, NOON, "王")
+    again = incident(id="wechat:gh_brand:price:2", known=known, round=1, step_why="worse")
+    state = AccountIncidents(7, 2, (incident(), again))
     assert documents.load_incidents(documents.dump_incidents(state)) == state
     assert documents.load_incidents({}) == AccountIncidents()
 
