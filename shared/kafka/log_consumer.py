@@ -33,6 +33,9 @@ class LogConsumer(Protocol):
     async def topic_id(self, topic: str) -> str:
         """Names this very topic, with its prefix; empty where the log has no such names."""
 
+    def partitions_for_topic(self, topic: str) -> set[int] | None:
+        """The numbers of a topic's partitions, with its prefix; None while nobody knows."""
+
     async def unheld(self, topic: str) -> int:
         """How many partitions of the topic no member of the group holds; -1 for no topic."""
 

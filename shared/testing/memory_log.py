@@ -129,6 +129,10 @@ class MemoryConsumer:
         """See the port."""
         return self.id
 
+    def partitions_for_topic(self, topic: str) -> set[int] | None:
+        """See the port."""
+        return set(self.ends) if topic == self.topic else None
+
     async def unheld(self, topic: str) -> int:
         """See the port."""
         return self.not_held

@@ -43,6 +43,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "crashed_in_call": ("发送时服务中断", "the service ended during the call"),
     "key_expired": ("超过平台的查重期限", "the platform no longer recognises a repetition"),
     "cancelled_in_call": ("发送途中活动被取消", "the campaign was cancelled during the call"),
+    "period_over_in_call": ("发送途中本期结束", "its period ended during the call"),
     "too_few_left": ("群发至少两人，已不足", "too few fans are left for a mass send"),
     # What a platform answered.
     "token_refused": ("平台不认访问令牌", "the platform refused the access token"),

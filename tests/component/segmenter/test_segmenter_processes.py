@@ -31,14 +31,11 @@ FANS = [f"f{n}" for n in range(20)]
 class SharedLog(MemoryConsumer):
     """The log, as a consumer of some of its partitions sees it."""
 
-    def __init__(self, records: dict[int, list[Any]] | None = None) -> None:
+    def __init__(self, same: SharedLog | None = None) -> None:
         super().__init__(TOPIC, PARTITIONS)
-        if records is not None:
-            self.records = records
+        if same is not None:
+            self.records, self.ends = same.records, same.ends
         self.away = False
-
-    def partitions_for_topic(self, topic: str) -> set[int] | None:
-        return set(self.records) if topic == self.topic else None
 
     async def end_offsets(self, partitions: Any) -> dict[TopicPartition, int]:
         if self.away:
@@ -60,7 +57,7 @@ class Process:
     """One process of the segmenter that reads some partitions."""
 
     def __init__(self, log: SharedLog, store: MemoryGuardedStore, leases: MemoryLeases) -> None:
-        self.log = SharedLog(log.records)
+        self.log = SharedLog(log)
         self.publisher = MemoryPublisher()
         notes = RecordingNotes()
         handler = TagHandler(parse_rules(RULES, "tags.yaml"), notes)

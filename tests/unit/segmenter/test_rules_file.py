@@ -114,7 +114,7 @@ def test_two_tags_that_look_the_same_are_refused_and_both_are_named(one: str, ot
           - {{tag: {other}, kind: keywords, any_of: [y]}}
         """)
     said = f"{other} looks the same as {one} of line 2; write a name that nobody can mistake"
-    assert problems == [f"tags.yaml:4: tags[2].tag: {said}"]
+    assert problems == [f"tags.yaml:4:6: tags[2].tag: {said}"]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_a_tag_with_a_character_that_nobody_can_see_is_refused(
 ) -> None:
     problems = _problems(f'tags: [{{tag: "{tag}", kind: keywords, any_of: [x]}}]')
     said = f"has a character that nobody can see, U+{code}, at place {place}"
-    assert problems == [f"tags.yaml:1: tags[0].tag: {said}; write the name anew without it"]
+    assert problems == [f"tags.yaml:1:9: tags[0].tag: {said}; write the name anew without it"]
 
 
 def test_a_tag_may_be_an_emoji_of_several_characters() -> None:
