@@ -126,16 +126,19 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         """Find anew where the group stands, when the log has nothing at the position any more."""
         partition.ready = asyncio.create_task(self._make_ready(partition, place, again=True))
 
-    async def begin_again(self, partition: Partition, place: TopicPartition) -> None:
-        """Read again from the group's offset, as after an assignment: this one is void."""
+    async def _begin_again(self, partition: Partition) -> None:
+        """Read again from the group's offset, as after an assignment: this one is void.
+
+        What is at work on it goes on, and counts for nothing.
+        """
         consumer = self.consumer()
-        if consumer is None or not self.owns(partition):
+        place = TopicPartition(self.topic_with_prefix, partition.number)
+        if consumer is None:
             return
         committed = await consumer.committed(place)
         if not self.owns(partition):
             return
-        fresh = Partition(partition.number)
-        self.partitions[fresh.number] = fresh
+        fresh = self.partitions[partition.number] = Partition(partition.number)
         self._forget()
         consumer.seek(place, partition.start if committed is None else committed)
         fresh.ready = asyncio.create_task(self._make_ready(fresh, place))
@@ -299,6 +302,8 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         except TransientError as error:
             self._observer.failure(self._group, "books", error)
             asyncio.get_running_loop().call_later(COMMIT_AGAIN_S, self.wake)
+            if partition.is_disowned:
+                await self._begin_again(partition)
             return False
         return True
 

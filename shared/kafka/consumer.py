@@ -46,8 +46,11 @@ POSITION_ERRORS = (NoOffsetForPartitionError, OffsetOutOfRangeError)
 class ReadListener(Protocol):
     """Is told what reading finds; never raises."""
 
-    async def before_read(self) -> None:
-        """What was handed out before is dealt with: positions tell the truth now."""
+    async def before_read(self) -> bool:
+        """What was handed out before is dealt with: positions tell the truth now.
+
+        Answers whether all of them were taken in; else it is told again before the next read.
+        """
 
     def not_readable(self, place: TopicPartition, error: Exception) -> None:
         """The next record of a partition can't be fetched or unpacked; nothing was handed out."""
@@ -68,6 +71,8 @@ class PartitionConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka shi
         self._handed_out: dict[TopicPartition, int] = {}
         self._busy_wait_ms: int = options.get("fetch_max_wait_ms", IDLE_FETCH_WAIT_MS)
         self._read_at = self._gather_until = 0.0
+        self._moved = True
+        """Whether a position may have moved since the listener took them in."""
         self._doubtful: set[TopicPartition] = set()
         """Partitions with something that can't be unpacked: read one record at a time."""
 
@@ -94,7 +99,8 @@ class PartitionConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka shi
             raise ConsumerStoppedError
         try:
             self._coordinator.check_errors()
-            await listener.before_read()
+            if self._moved:
+                self._moved = not await listener.before_read()
             with self._subscription.fetch_context():  # else it counts as not reading any more
                 at_most = max_records or MAX_RECORDS
                 await self._gather()
@@ -168,6 +174,7 @@ class PartitionConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka shi
         if self._subscription.reassignment_in_progress:
             return taken
         for place in list(self._fetched()):  # what was fetched first comes first
+            self._moved = True
             if at_most <= 0:
                 listener.not_asked(place)
                 continue

@@ -172,8 +172,5 @@ class PartitionsHeld(Protocol):
     def find_again(self, partition: Partition, place: TopicPartition) -> None:
         """Find anew where the group stands."""
 
-    async def begin_again(self, partition: Partition, place: TopicPartition) -> None:
-        """Read again from the group's offset, as after an assignment."""
-
     def wake(self) -> None:
         """Something may be committed."""

@@ -61,38 +61,37 @@ class Reading:
         self._consumer = consumer
         self._topic = topic
 
-    async def before_read(self) -> None:
+    async def before_read(self) -> bool:
         """Take in the positions: what lies before them was handed out and is done, or is no record.
 
         Nothing is handed out now, so a position beyond what the runner expects has passed markers,
-        aborted records or what compaction took.
+        aborted records or what compaction took. Answers whether all positions were taken in.
         """
         consumer = self._consumer()
         if consumer is None:
-            return
-        now = time.monotonic()
-        for partition in self._held.partitions.values():
+            return False
+        is_all = True
+        for partition in list(self._held.partitions.values()):
+            if partition.paused or partition.stopped:
+                continue  # it was put back to what is not done
+            if not partition.is_ready:
+                is_all = False
+                continue
             place = TopicPartition(self._topic(), partition.number)
-            if partition.is_disowned:
-                await self._held.begin_again(partition, place)
-                return  # partitions have changed; the others come with the next look
-            if partition.paused or partition.stopped or not partition.is_ready:
-                continue
-            if now < partition.pass_again_at:
-                continue
             position, handed_out = consumer.where(place)
             if position is None or position <= partition.seen:
                 continue
             if handed_out > partition.seen:  # a delivery that came to nothing: it comes again
                 consumer.seek(place, partition.seen)
-                continue
-            await self._pass_over(partition, position)
-            return  # partitions may have changed hands; the others come with the next look
+            elif not await self._pass_over(partition, position):
+                is_all = False
+        return is_all
 
-    async def _pass_over(self, partition: Partition, position: int) -> None:
+    async def _pass_over(self, partition: Partition, position: int) -> bool:
+        now = time.monotonic()
         with self._held.busy() as accepted:
-            if not accepted:
-                return
+            if not accepted or now < partition.pass_again_at or not self._held.owns(partition):
+                return False
             try:
                 await self._books.pass_over(partition, position)
             except TransientError as error:
@@ -101,9 +100,10 @@ class Reading:
                 partition.pass_again_at = time.monotonic() + delay_s
                 partition.wait(time.monotonic())
                 self._observer.failure(self._group, "books", error)
-                return
+                return False
             partition.progress(position, time.monotonic())
             self._held.wake()
+            return True
 
     def not_readable(self, place: TopicPartition, error: Exception) -> None:
         """Try again, or stop this partition alone where trying again can't help."""
