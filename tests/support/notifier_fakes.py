@@ -91,17 +91,15 @@ class MemoryPushQueries:
         )
         return sorted(found, key=lambda one: (one.state.deadline, one.state.id))[:limit]
 
-    async def unqueued(
-        self, account: str, channel: str, now: int, limit: int
-    ) -> list[Versioned[Push]]:
-        return self._versions(
-            lambda row: (
-                (row.account, row.channel) == (account, channel)
-                and row.state in OPEN_STATES
-                and row.look_at <= now
-                and self._store.documents[row.id].get("lane") is None
-            )
-        )[:limit]
+    async def unqueued(self, account: str, channel: str, now: int, limit: int) -> list[str]:
+        return [
+            row.id
+            for row in self.rows()
+            if (row.account, row.channel) == (account, channel)
+            and row.state in OPEN_STATES
+            and row.look_at <= now
+            and self._store.documents[row.id].get("lane") is None
+        ][:limit]
 
     async def calling(self, account: str, channel: str, called_before: int) -> list[Push]:
         return [

@@ -32,9 +32,7 @@ CRASHED: Final = "crashed_in_call"
 """The process ended between the commitment and the note of the outcome."""
 
 _FINAL_REACTIONS: Final = frozenset({Reaction.DROP, Reaction.DROP_FAN, Reaction.FIX})
-_CLOSING_REACTIONS: Final = frozenset(
-    {Reaction.WAIT_MINUTE, Reaction.WAIT_QUOTA, Reaction.STOP}
-)
+_CLOSING_REACTIONS: Final = frozenset({Reaction.WAIT_MINUTE, Reaction.WAIT_QUOTA, Reaction.STOP})
 _RETRY_MS: Final = 5_000
 _STOPPED_MS: Final = HOUR_MS
 """A channel that only a person can free is tried again after so long."""
