@@ -65,10 +65,8 @@ class PushQueries(Protocol):
     async def first_look(self, account: str) -> int | None:
         """When the first of an account's undecided rows is to be looked at; None without any."""
 
-    async def unqueued(
-        self, account: str, channel: str, now: int, limit: int
-    ) -> list[Versioned[Push]]:
-        """Undecided rows whose time has come and that an older version gave no deadline."""
+    async def unqueued(self, account: str, channel: str, now: int, limit: int) -> list[str]:
+        """Ids of undecided rows whose time has come and that an older version gave no deadline."""
 
     async def calling(self, account: str, channel: str, called_before: int) -> list[Push]:
         """Rows committed to a call before a time, outcome not noted."""

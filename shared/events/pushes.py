@@ -52,7 +52,10 @@ class PushHeld(PushEvent):
 
 
 class PushDropped(PushEvent):
-    """It will not be sent: opted out, unfollowed, expired or cancelled."""
+    """It is not sent: opted out, unfollowed, tag lost, expired, cancelled, or its period is over.
+
+    The first three may be planned again when the fan earns the tag again.
+    """
 
     reason: Identifier
     """Why, in one bounded word."""

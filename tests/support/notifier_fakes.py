@@ -95,17 +95,15 @@ class MemoryPushQueries:
         open_rows = [row for row in self.rows() if row.account == account and row.lane != ""]
         return min((row.look_at for row in open_rows), default=None)
 
-    async def unqueued(
-        self, account: str, channel: str, now: int, limit: int
-    ) -> list[Versioned[Push]]:
-        return self._versions(
-            lambda row: (
-                (row.account, row.channel) == (account, channel)
-                and row.state in OPEN_STATES
-                and row.look_at <= now
-                and self._store.documents[row.id].get("lane") is None
-            )
-        )[:limit]
+    async def unqueued(self, account: str, channel: str, now: int, limit: int) -> list[str]:
+        return [
+            row.id
+            for row in self.rows()
+            if (row.account, row.channel) == (account, channel)
+            and row.state in OPEN_STATES
+            and row.look_at <= now
+            and self._store.documents[row.id].get("lane") is None
+        ][:limit]
 
     async def calling(self, account: str, channel: str, called_before: int) -> list[Push]:
         return [

@@ -31,7 +31,6 @@ from services.notifier.domain.wave_record import WaveRecord
 from services.notifier.loops.account_time import AccountTime
 from services.notifier.loops.rows import (
     CHUNK,
-    by_id,
     chunks,
     name_verdict,
     states,
@@ -125,8 +124,7 @@ class Desk:
 
         now = self.time.moment().now
         while found := await self.books.queries.unqueued(self.account, channel, now, CHUNK):
-            rows = by_id(found)
-            await self.books.rows.change(list(rows), decide, announced=False, read=rows)
+            await self.books.rows.change(found, decide, announced=False)
             if len(found) < CHUNK:
                 return
 

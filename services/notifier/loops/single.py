@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -182,32 +182,43 @@ class SingleSender:
         self._committed = {row.id: row for row in ours}
         desk.observer.step("committed")
         self._free_at = desk.time.read().mono + round(len(ours) / self._rate * 1000)
-        await asyncio.gather(
-            *(
-                self._call_some(ours[first : first + self._together], first / self._rate, started)
-                for first in range(0, len(ours), self._together)
-            )
-        )
+        await self._call_in_turn(ours, started)
         await self.settle()
 
-    async def _call_some(self, rows: Sequence[Push], wait_s: float, started: int) -> None:
-        """Call those of the rows that may still go; the others are put back and decided again."""
-        if wait_s:
-            await self._rest(wait_s)
-        if any(closes_channel(outcome) for _, outcome in self._outcomes.values()):
-            return  # the account learns of it when the batch is settled
+    async def _call_in_turn(self, rows: Sequence[Push], started: int) -> None:
+        """Begin the calls at their pace, those that are made together after one last look."""
+        time = self._desk.time
+        begun = time.read().mono
+        calls: list[asyncio.Task[None]] = []
+        try:
+            for first in range(0, len(rows), self._together):
+                wait_s = first / self._rate - (time.read().mono - begun) / 1000
+                if wait_s > 0:
+                    await self._rest(wait_s)
+                if any(closes_channel(outcome) for _, outcome in self._outcomes.values()):
+                    return  # the account learns of it when the batch is settled
+                some = rows[first : first + self._together]
+                calls += [asyncio.ensure_future(one) for one in await self._look(some, started)]
+                await asyncio.sleep(0)  # they begin right after their look
+        finally:
+            await asyncio.gather(*calls)
+
+    async def _look(
+        self, rows: Sequence[Push], started: int
+    ) -> list[Coroutine[object, object, None]]:
+        """Calls to those of the rows that may still go; the others are put back."""
         try:
             look = await look_again(self._desk, rows)
         except TransientError as error:
             self._desk.observer.failed("last_look", error)
-            return
+            return []
         self._fans |= look.fans
-        calls = []
-        for row in rows:
-            content = look.contexts[row.campaign].campaign.content
-            if row.id in look.wanted:
-                calls.append(self._call(row, content, min(started + START_WITHIN_MS, look.ends_at)))
-        await asyncio.gather(*calls)
+        latest = min(started + START_WITHIN_MS, look.ends_at)
+        return [
+            self._call(row, look.contexts[row.campaign].campaign.content, latest)
+            for row in rows
+            if row.id in look.wanted
+        ]
 
     async def _call(self, row: Push, content: Content, latest: int) -> None:
         """Make the call, unless it is too late for it by our monotonic clock."""
