@@ -33,6 +33,9 @@ class LogConsumer(Protocol):
     async def topic_id(self, topic: str) -> str:
         """Names this very topic, with its prefix; empty where the log has no such names."""
 
+    def refresh(self) -> None:
+        """Look at the topic anew, soon: it may be another one by now."""
+
     async def unheld(self, topic: str) -> int:
         """How many partitions of the topic no member of the group holds; -1 for no topic."""
 

@@ -129,6 +129,9 @@ class MemoryConsumer:
         """See the port."""
         return self.id
 
+    def refresh(self) -> None:
+        """See the port."""
+
     async def unheld(self, topic: str) -> int:
         """See the port."""
         return self.not_held
