@@ -13,11 +13,9 @@ import time
 from typing import Any, Protocol, cast, runtime_checkable
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.client import ConnectionGroup
 from aiokafka.coordinator.protocol import ConsumerProtocol
 from aiokafka.errors import (
     ConsumerStoppedError,
-    GroupCoordinatorNotAvailableError,
     IncompatibleBrokerVersion,
     KafkaError,
     NoOffsetForPartitionError,
@@ -128,6 +126,10 @@ class PartitionConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka shi
         """See `ask_topic_id`."""
         return await ask_topic_id(self._client, topic)
 
+    def refresh(self) -> None:
+        """Look at the topic anew, soon: it may be another one by now."""
+        self._client.force_metadata_update()
+
     async def unheld(self, topic: str) -> int:
         """How many partitions of the topic no member of the group holds; -1 for no topic.
 
@@ -136,17 +138,14 @@ class PartitionConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka shi
         Raises:
             KafkaError: the log does not answer.
         """
-        self._client.force_metadata_update()  # the topic may be another one by now
         everything = self.partitions_for_topic(topic)
         if not everything:
             return -1
         node = self._coordinator.coordinator_id
         if node is None:
-            raise GroupCoordinatorNotAvailableError
-        question = DescribeGroupsRequest([self._group_id])
-        try:
-            # Not by the coordinator: it would take a refusal for the end of its node, and rejoin.
-            response = await self._client.send(node, question, group=ConnectionGroup.COORDINATION)
+            return len(everything)
+        try:  # on another connection than the one on which a member waits to join
+            response = await self._client.send(node, DescribeGroupsRequest([self._group_id]))
         except (NotImplementedError, IncompatibleBrokerVersion):
             return 0
         _error, _group, _state, _type, _protocol, members, *_ = response.groups[0]

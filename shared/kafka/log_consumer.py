@@ -36,6 +36,9 @@ class LogConsumer(Protocol):
     def partitions_for_topic(self, topic: str) -> set[int] | None:
         """The numbers of a topic's partitions, with its prefix; None while nobody knows."""
 
+    def refresh(self) -> None:
+        """Look at the topic anew, soon: it may be another one by now."""
+
     async def unheld(self, topic: str) -> int:
         """How many partitions of the topic no member of the group holds; -1 for no topic."""
 

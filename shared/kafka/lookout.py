@@ -90,6 +90,6 @@ class Lookout:
         now = time.monotonic()
         if self._empty_since is None:
             self._empty_since = now
-        # Asking makes the client look at the topic anew, so that one made again is joined soon.
-        not_held = await consumer.unheld(self._topic())
-        self.is_left_out = not_held != 0 and now - self._empty_since >= NO_PARTITION_S
+        consumer.refresh()  # a topic that was made again is joined soon
+        if now - self._empty_since >= NO_PARTITION_S:
+            self.is_left_out = await consumer.unheld(self._topic()) != 0

@@ -133,6 +133,9 @@ class MemoryConsumer:
         """See the port."""
         return set(self.ends) if topic == self.topic else None
 
+    def refresh(self) -> None:
+        """See the port."""
+
     async def unheld(self, topic: str) -> int:
         """See the port."""
         return self.not_held
