@@ -14,17 +14,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from shared.errors import TransientError
 from shared.kafka.deadlines import Deadlines
 from shared.kafka.partitioner import choose_partition
-from shared.kafka.ports import OutgoingRecord
+from shared.kafka.ports import OutgoingRecord, RecordTooLargeError
 
 DEADLINE_S = 2.5
 """Longest wait for an acknowledgement: ingest must answer within 3 s."""
 MAX_REQUEST_BYTES = 2 * 1_048_576
+MAX_BATCH_BYTES = 131_072
 STOP_S = 5.0
 BATCH_FROM = 16
 """Records at once from which filling batches is worth its start."""
@@ -60,7 +61,7 @@ class KafkaPublisher:
             "retry_backoff_ms": 50,
             "metadata_max_age_ms": 30_000,
             "max_request_size": MAX_REQUEST_BYTES,
-            "max_batch_size": 131_072,
+            "max_batch_size": MAX_BATCH_BYTES,
             "partitioner": choose_partition,
         }
         self._prefix = topic_prefix
@@ -106,6 +107,10 @@ class KafkaPublisher:
                 else:
                     waiting = await self._send_batches(producer, records)
                 results = await asyncio.gather(*waiting, return_exceptions=True)
+        except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
+            if len(records) == 1 and _goes_alone(records[0]):
+                raise RecordTooLargeError("larger than the log accepts") from error
+            raise TransientError("its batch is larger than the log accepts") from error
         except (KafkaError, OSError, TimeoutError) as error:
             raise TransientError(f"not acknowledged: {type(error).__name__}") from error
         for result in results:
@@ -169,6 +174,11 @@ class KafkaPublisher:
                 return bool(await self._producer.client.fetch_all_metadata())
         except (KafkaError, OSError, TimeoutError):
             return False
+
+
+def _goes_alone(record: OutgoingRecord) -> bool:
+    """Whether no batch holds another record beside it, so that a refusal means this one."""
+    return len(record.value or b"") > MAX_BATCH_BYTES
 
 
 def _append(batch: BatchBuilder, record: OutgoingRecord) -> bool:
