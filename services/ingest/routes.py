@@ -39,6 +39,7 @@ LOG_EVERY_S: Final = 10.0
 """One reason at one address is logged once in this time, and counted always."""
 _MOST_QUERY_FIELDS: Final = 256
 """Platforms and what stands between add their own; we read those that we know."""
+_LONGEST_QUERY: Final = 8_192
 _TEXT: Final = ((b"content-type", b"text/plain; charset=utf-8"),)
 _STATUS: Final = {
     Refusal.UNKNOWN_ACCOUNT: 404,
@@ -195,7 +196,9 @@ def article_routes(add_article: AddArticle) -> list[StaffRoute]:
 
 
 def read_query(raw: bytes) -> dict[str, str] | None:
-    """Return a query's fields, the last of each name; None where they are too many."""
+    """Return a query's fields, the last of each name; None where they are too many or too long."""
+    if len(raw) > _LONGEST_QUERY:
+        return None
     text = raw.decode("latin-1")
     if "%" not in text and "+" not in text:  # as the platforms write it
         parts = text.split("&", _MOST_QUERY_FIELDS)

@@ -29,6 +29,9 @@ MOST_ELEMENTS: Final = 256
 """How many elements (XML) or values (JSON) a push may have; the longest that is documented, the
 report of a mass send of eight articles, has about a hundred."""
 
+MOST_ESCAPES: Final = 4_096
+"""How many escapes are undone one by one, of XML's `&` outside CDATA and of `%` in a leaf."""
+
 _STRING: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _DECODER: Final = json.JSONDecoder(strict=False, parse_int=str, parse_float=str, parse_constant=str)
 _QUOTED_BRACE: Final = "%7b"
@@ -79,7 +82,7 @@ def open_object(value: Value) -> Value:
     if not isinstance(value, str):
         return value
     text = value.strip()
-    if text[:3].lower() == _QUOTED_BRACE:
+    if text[:3].lower() == _QUOTED_BRACE and text.count("%") <= MOST_ESCAPES:
         text = unquote(text)
     if text[:1] != "{":
         return value

@@ -27,6 +27,7 @@ from lxml import etree
 from shared.platforms.fields import (
     DEEPEST,
     MOST_ELEMENTS,
+    MOST_ESCAPES,
     BodyError,
     BodyFault,
     Fields,
@@ -179,9 +180,12 @@ def _mend(text: str) -> str:
     pieces = _CDATA.split(text)
     outside = "".join(pieces[::2])
     elements = outside.count("<") - outside.count("</") - 1  # the root is none
-    if elements > MOST_ELEMENTS or len(_ATTRIBUTE.findall(outside)) > _MOST_ATTRIBUTES:
+    escapes = outside.count("&")
+    if elements > MOST_ELEMENTS or escapes > MOST_ESCAPES:
         raise BodyError(BodyFault.TOO_MANY)
-    if "&" not in outside and "]]>" not in outside:
+    if len(_ATTRIBUTE.findall(outside)) > _MOST_ATTRIBUTES:
+        raise BodyError(BodyFault.TOO_MANY)
+    if not escapes and "]]>" not in outside:
         return text
     pieces[::2] = [_mend_markup(piece) for piece in pieces[::2]]
     return mend_text("".join(pieces))

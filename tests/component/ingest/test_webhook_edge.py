@@ -244,7 +244,9 @@ async def test_a_push_with_many_query_parameters_is_taken(
     edge: Edge, client: httpx.AsyncClient, more: int
 ) -> None:
     for value in ("", "a b"):
-        request = sealed_request(text_xml(), **{f"utm{n}": value for n in range(more)})
+        genuine = sealed_request(text_xml())
+        query = {f"utm{n}": value for n in range(more)} | dict(genuine.query)
+        request = Request(query, genuine.headers, genuine.body)
         assert (await post(client, "/wechat/brand", request)).status_code == 200
     assert len(edge.publisher.records) == 2
 
