@@ -107,15 +107,11 @@ class KafkaPublisher:
                 else:
                     waiting = await self._send_batches(producer, records)
                 results = await asyncio.gather(*waiting, return_exceptions=True)
-        except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
-            if len(records) == 1 and _goes_alone(records[0]):
-                raise RecordTooLargeError("larger than the log accepts") from error
-            raise TransientError("its batch is larger than the log accepts") from error
         except (KafkaError, OSError, TimeoutError) as error:
-            raise TransientError(f"not acknowledged: {type(error).__name__}") from error
+            raise _failure(records, error) from error
         for result in results:
             if isinstance(result, BaseException):
-                raise TransientError(f"not acknowledged: {type(result).__name__}") from result
+                raise _failure(records, result) from result
 
     async def _send(self, producer: AIOKafkaProducer, record: OutgoingRecord) -> Acknowledged:
         numbers = self._numbers.get(record.topic) or await self._learn(producer, record.topic)
@@ -176,9 +172,12 @@ class KafkaPublisher:
             return False
 
 
-def _goes_alone(record: OutgoingRecord) -> bool:
-    """Whether no batch holds another record beside it, so that a refusal means this one."""
-    return len(record.value or b"") > MAX_BATCH_BYTES
+def _failure(records: Sequence[OutgoingRecord], error: BaseException) -> TransientError:
+    """What a failure is for the caller: a record that fills a batch alone is refused for itself."""
+    too_large = isinstance(error, MessageSizeTooLargeError | RecordListTooLargeError)
+    if too_large and len(records) == 1 and len(records[0].value or b"") > MAX_BATCH_BYTES:
+        return RecordTooLargeError("larger than the log accepts")
+    return TransientError(f"not acknowledged: {type(error).__name__}")
 
 
 def _append(batch: BatchBuilder, record: OutgoingRecord) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 
 import pytest
 from pydantic import SecretStr
@@ -17,14 +18,17 @@ from shared.platforms.weibo import signature as weibo_signature
 from tests.support.cost import JSON_INPUTS, TEXT_INPUTS, XML_INPUTS, cost_of
 
 CIPHER = MessageCipher(SecretStr("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"), "wx1")
-XML_PARSERS = {"push": messages.read, "encrypted": messages.find_encrypted}
-JSON_PARSERS = {
+XML_PARSERS: dict[str, Callable[[bytes], object]] = {
+    "push": messages.read,
+    "encrypted": messages.find_encrypted,
+}
+JSON_PARSERS: dict[str, Callable[[bytes], object]] = {
     "push": read_json,
     "weibo": weibo.read,
     "encrypted": messages.find_encrypted,
     "lenient": lenient.loads,
 }
-TEXT_PARSERS = {
+TEXT_PARSERS: dict[str, Callable[[bytes], object]] = {
     "leaf": lambda raw: open_object(raw.decode()),
     "object in a leaf": lambda raw: open_object("{" + json.dumps(raw.decode()) + ":1}"),
     "surrogates": lambda raw: mend_text(raw.decode() + "\ud83d"),
