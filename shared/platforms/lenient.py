@@ -15,12 +15,10 @@ from typing import Final
 
 REPLACEMENT: Final = "\ufffd"
 # Tab, line feed and carriage return are kept: they are white space in JSON and usual in texts.
-_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
-# The same characters as JSON escapes them. Pairs of backslashes before one stand for themselves.
-# A match begins only where a run of backslashes does and gives nothing back: no run is read twice.
-_ESCAPED_CONTROL: Final = re.compile(
-    r"(?<!\\)((?:\\\\)*+)\\(?:u00(?:0[0-8bcefBCEF]|1[0-9a-fA-F])|[bf])"
-)
+_CONTROLS: Final = tuple(chr(code) for code in range(0x20) if chr(code) not in "\t\n\r")
+_CONTROL: Final = re.compile(f"[{''.join(map(re.escape, _CONTROLS))}]")
+_SUSPICIOUS: Final = re.compile(rf"\\[bfu]|{_CONTROL.pattern}")
+"""What a text with a control character has, as it stands or escaped."""
 
 
 def decode(raw: bytes) -> str:
@@ -30,7 +28,11 @@ def decode(raw: bytes) -> str:
 
 def replace_controls(text: str) -> str:
     """Return the text with U+FFFD for each control character but tab and the ends of lines."""
-    return _CONTROL.sub(REPLACEMENT, text)
+    if _CONTROL.search(text) is None:
+        return text
+    for control in _CONTROLS:
+        text = text.replace(control, REPLACEMENT)
+    return text
 
 
 def loads(raw: bytes, *, numbers_as_written: bool = False) -> object:
@@ -43,11 +45,22 @@ def loads(raw: bytes, *, numbers_as_written: bool = False) -> object:
     Raises:
         ValueError: it isn't JSON, or it nests deeper than the parser goes.
     """
-    text = _ESCAPED_CONTROL.sub(r"\1\\ufffd", replace_controls(decode(raw)))
+    text = decode(raw)
     number = str if numbers_as_written else None
     try:
-        return json.loads(
+        found = json.loads(
             text, strict=False, parse_int=number, parse_float=number, parse_constant=number
         )
+        return found if _SUSPICIOUS.search(text) is None else _mend(found)
     except RecursionError as error:
         raise ValueError("nests too deep") from error
+
+
+def _mend(value: object) -> object:
+    if isinstance(value, str):
+        return replace_controls(value)
+    if isinstance(value, list):
+        return [_mend(one) for one in value]
+    if isinstance(value, dict):
+        return {replace_controls(name): _mend(one) for name, one in value.items()}
+    return value
