@@ -39,6 +39,10 @@ class Door(Protocol):
     def reply(self) -> tuple[bytes, bytes]:
         """Content type and body that tell the sender that its push was taken."""
 
+    @property
+    def untold(self) -> frozenset[Refusal]:
+        """Refusals of which the sender is told no more than that its push can't be read."""
+
     def greet(self, request: Request, now: float) -> bytes | Refusal:
         """Answer the verification of the address (GET); `now` is in Unix seconds."""
 

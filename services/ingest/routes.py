@@ -18,7 +18,7 @@ from starlette.requests import Request as StaffRequest
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from services.ingest.domain.refusals import Refusal
+from services.ingest.domain.refusals import UNREADABLE, Refusal
 from services.ingest.handlers.articles import AddArticle
 from services.ingest.handlers.webhooks import Taken, receive_push
 from services.ingest.ports import GREETED, TAKEN, Door, Observer, Request
@@ -37,13 +37,16 @@ from shared.web.errors import HttpError, parse_json, unavailable
 
 LOG_EVERY_S: Final = 10.0
 """One reason at one address is logged once in this time, and counted always."""
-_MOST_QUERY_FIELDS: Final = 16
+_MOST_QUERY_FIELDS: Final = 256
+"""Platforms and what stands between add their own; we read those that we know."""
+_LONGEST_QUERY: Final = 8_192
 _TEXT: Final = ((b"content-type", b"text/plain; charset=utf-8"),)
 _STATUS: Final = {
     Refusal.UNKNOWN_ACCOUNT: 404,
     Refusal.METHOD: 405,
     Refusal.CONTENT_TYPE: 415,
     Refusal.TOO_LARGE: 413,
+    Refusal.EVENT_TOO_LARGE: 413,
     Refusal.UNSIGNED: 401,
     Refusal.BAD_SIGNATURE: 401,
     Refusal.STALE: 401,
@@ -101,7 +104,7 @@ class Webhooks:
         method = scope["method"]
         if method == "POST":
             await self._take(door, name, scope, receive, send)
-        elif method == "GET":
+        elif method in {"GET", "HEAD"}:  # the server sends no body after HEAD
             await self._greet(door, name, scope, send)
         else:
             self._refuse(Refusal.METHOD, name)
@@ -122,7 +125,7 @@ class Webhooks:
         request = Request(query, headers, body)
         outcome = await receive_push(door, request, self._publisher, self._clock())
         if not isinstance(outcome, Taken):
-            self._refuse(outcome, name)
+            self._refuse(outcome, name, UNREADABLE if outcome in door.untold else "")
         self._observer.webhook(self._platform, TAKEN)
         self._observer.event(type(outcome.incoming.event).__name__)
         content_type, reply = door.reply
@@ -142,13 +145,13 @@ class Webhooks:
             self._refuse(Refusal.MALFORMED, name)
         return query
 
-    def _refuse(self, refusal: Refusal, name: str) -> NoReturn:
+    def _refuse(self, refusal: Refusal, name: str, told: str = "") -> NoReturn:
         self._count(refusal, name)
         status = _STATUS.get(refusal, _MALFORMED_STATUS)
         if status == 503:  # noqa: PLR2004 - the HTTP status
             raise unavailable(refusal.value)
-        headers = {"Allow": "GET, POST"} if refusal is Refusal.METHOD else None
-        raise HttpError(status, refusal.value, headers=headers)
+        headers = {"Allow": "GET, HEAD, POST"} if refusal is Refusal.METHOD else None
+        raise HttpError(status, told or refusal.value, headers=headers)
 
     def _count(self, refusal: Refusal, name: str) -> None:
         self._observer.webhook(self._platform, refusal.value)
@@ -193,7 +196,9 @@ def article_routes(add_article: AddArticle) -> list[StaffRoute]:
 
 
 def read_query(raw: bytes) -> dict[str, str] | None:
-    """Return a query's fields, the last of each name; None where they are too many."""
+    """Return a query's fields, the last of each name; None where they are too many or too long."""
+    if len(raw) > _LONGEST_QUERY:
+        return None
     text = raw.decode("latin-1")
     if "%" not in text and "+" not in text:  # as the platforms write it
         parts = text.split("&", _MOST_QUERY_FIELDS)

@@ -15,6 +15,7 @@ Authenticated = Literal[
 body; ingest binds it to the body's digest for 300 s."""
 
 Text = Annotated[str, Field(max_length=65_536)]
+Fields = dict[str, str]
 
 
 class IngestedEvent(FanEvent):
@@ -24,6 +25,9 @@ class IngestedEvent(FanEvent):
 
     authenticated_by: Authenticated
     """By what the sender proved who it is."""
+    fields: Fields = Field(default_factory=dict)
+    """What the sender sent beyond the other fields, by its own names. Nested names are joined by
+    dots; of repeated ones the first has the name alone, the next ones `name.1`, `name.2`."""
 
 
 class MessageReceived(IngestedEvent):
@@ -33,8 +37,6 @@ class MessageReceived(IngestedEvent):
     """The platform's own word: text, image, voice, video, location, link."""
     text: Text = ""
     """The words of a text message; empty for the other types."""
-    fields: dict[str, str] = Field(default_factory=dict)
-    """What the platform sent beyond that, by its own names."""
 
 
 class FanFollowed(IngestedEvent):
@@ -81,7 +83,24 @@ class OtherReceived(IngestedEvent):
 
     kind: Identifier
     """`MsgType` or `MsgType.Event` in the platform's own words."""
-    fields: dict[str, str] = Field(default_factory=dict)
+
+
+class NoticeReceived(AccountEvent):
+    """The platform told something that names no fan, or nothing that we can read.
+
+    Such as a change of the authorisation (`InfoType`), or customer-service messages to be fetched
+    (kf_msg_or_event). Kept with its fields, so that nothing is lost.
+    """
+
+    topic: ClassVar[str] = "fan-events.v1"
+
+    authenticated_by: Authenticated
+    """By what the sender proved who it is."""
+    kind: Identifier
+    """`MsgType`, `MsgType.Event` or `InfoType` in the platform's own words; `unreadable` for a
+    genuine push that is neither XML nor JSON: the field `body` has it as it came."""
+    fields: Fields = Field(default_factory=dict)
+    """All that was sent, named as in the other events."""
 
 
 class CommentPosted(AccountEvent):
@@ -121,3 +140,5 @@ class MassSendFinished(AccountEvent):
     filtered: int = 0
     sent: int = 0
     errors: int = 0
+    fields: Fields = Field(default_factory=dict)
+    """What else was reported, such as the articles' links, named as in the other events."""

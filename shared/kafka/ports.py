@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from shared.errors import TransientError
 from shared.events.envelope import Headers
 
 
@@ -20,6 +21,14 @@ class OutgoingRecord:
     partition: int | None = None
 
 
+class RecordTooLargeError(TransientError):
+    """The log takes no record of this size.
+
+    Trying again does not help, but who announces a change must not drop it either: for those it is
+    a failure like any other, until the topic's limit is raised.
+    """
+
+
 class Publisher(Protocol):
     """Produces with `acks=all`."""
 
@@ -29,4 +38,5 @@ class Publisher(Protocol):
         Raises:
             TransientError: not all were acknowledged within the publisher's deadline. Some may
                 still arrive; producing them again has the same ids.
+            RecordTooLargeError: one of them is larger than the log accepts.
         """

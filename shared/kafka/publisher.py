@@ -14,17 +14,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from shared.errors import TransientError
 from shared.kafka.deadlines import Deadlines
 from shared.kafka.partitioner import choose_partition
-from shared.kafka.ports import OutgoingRecord
+from shared.kafka.ports import OutgoingRecord, RecordTooLargeError
 
 DEADLINE_S = 2.5
 """Longest wait for an acknowledgement: ingest must answer within 3 s."""
 MAX_REQUEST_BYTES = 2 * 1_048_576
+MAX_BATCH_BYTES = 131_072
 STOP_S = 5.0
 BATCH_FROM = 16
 """Records at once from which filling batches is worth its start."""
@@ -60,7 +61,7 @@ class KafkaPublisher:
             "retry_backoff_ms": 50,
             "metadata_max_age_ms": 30_000,
             "max_request_size": MAX_REQUEST_BYTES,
-            "max_batch_size": 131_072,
+            "max_batch_size": MAX_BATCH_BYTES,
             "partitioner": choose_partition,
         }
         self._prefix = topic_prefix
@@ -107,10 +108,10 @@ class KafkaPublisher:
                     waiting = await self._send_batches(producer, records)
                 results = await asyncio.gather(*waiting, return_exceptions=True)
         except (KafkaError, OSError, TimeoutError) as error:
-            raise TransientError(f"not acknowledged: {type(error).__name__}") from error
+            raise _failure(records, error) from error
         for result in results:
             if isinstance(result, BaseException):
-                raise TransientError(f"not acknowledged: {type(result).__name__}") from result
+                raise _failure(records, result) from result
 
     async def _send(self, producer: AIOKafkaProducer, record: OutgoingRecord) -> Acknowledged:
         numbers = self._numbers.get(record.topic) or await self._learn(producer, record.topic)
@@ -169,6 +170,14 @@ class KafkaPublisher:
                 return bool(await self._producer.client.fetch_all_metadata())
         except (KafkaError, OSError, TimeoutError):
             return False
+
+
+def _failure(records: Sequence[OutgoingRecord], error: BaseException) -> TransientError:
+    """What a failure is for the caller: a record that fills a batch alone is refused for itself."""
+    too_large = isinstance(error, MessageSizeTooLargeError | RecordListTooLargeError)
+    if too_large and len(records) == 1 and len(records[0].value or b"") > MAX_BATCH_BYTES:
+        return RecordTooLargeError("larger than the log accepts")
+    return TransientError(f"not acknowledged: {type(error).__name__}")
 
 
 def _append(batch: BatchBuilder, record: OutgoingRecord) -> bool:

@@ -15,13 +15,12 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from shared.platforms.verdict import TOLERANCE_S, Verdict
+from shared.platforms.verdict import Verdict, check_age, is_timestamp
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - the scheme's prefix, no secret
 _VERSION: Final = "v1,"
 _SECRET_BYTES: Final = range(24, 65)
 _MOST_SIGNATURES: Final = 8
-_LONGEST_TIMESTAMP: Final = 12
 
 
 def read_secret(secret: SecretStr) -> bytes:
@@ -65,9 +64,7 @@ def check(
         body: the raw body.
         now: Unix seconds.
     """
-    if not (webhook_id and signatures):
-        return Verdict.UNSIGNED
-    if len(timestamp) > _LONGEST_TIMESTAMP or not (timestamp.isascii() and timestamp.isdigit()):
+    if not (webhook_id and signatures and is_timestamp(timestamp)):
         return Verdict.UNSIGNED
     given = [one.encode() for one in signatures.split(" ", _MOST_SIGNATURES)[:_MOST_SIGNATURES]]
     genuine = False
@@ -77,6 +74,4 @@ def check(
             genuine |= hmac.compare_digest(expected, one)
     if not genuine:
         return Verdict.FORGED
-    if abs(now - int(timestamp)) > TOLERANCE_S:
-        return Verdict.STALE
-    return Verdict.GENUINE
+    return check_age(int(timestamp), now)

@@ -50,18 +50,20 @@ SHOP: Final = Shop(name="shop", secrets=(SecretStr(SHOP_SECRET),))
 OWN_IDS: Final = {("wechat", "brand"): GH, ("wechat", GH): GH, ("weibo", "brand"): WEIBO_UID}
 
 
-def wechat_door(*, allow_plain: bool = False, key: bool = True) -> WeChatDoor:
+def wechat_door(
+    *, allow_plain: bool = False, key: bool = True, nonces: NonceTable | None = None
+) -> WeChatDoor:
     account = WECHAT_ACCOUNT.model_copy(
         update={
             "allow_plain": allow_plain,
             "encoding_aes_key": WECHAT_ACCOUNT.encoding_aes_key if key else None,
         }
     )
-    return WeChatDoor(account, NonceTable())
+    return WeChatDoor(account, nonces or NonceTable())
 
 
-def weibo_door() -> WeiboDoor:
-    return WeiboDoor(WEIBO_ACCOUNT, NonceTable())
+def weibo_door(nonces: NonceTable | None = None) -> WeiboDoor:
+    return WeiboDoor(WEIBO_ACCOUNT, nonces or NonceTable())
 
 
 def shop_door() -> ShopDoor:
@@ -73,13 +75,16 @@ def sha1(*parts: str) -> str:
 
 
 def seal(message: bytes, *, app_id: str = APP_ID, key: str = AES_KEY) -> str:
-    raw = base64.b64decode(key + "=")
     clear = os.urandom(16) + struct.pack(">I", len(message)) + message + app_id.encode()
     size = 32 - len(clear) % 32
+    return seal_bytes(clear + bytes([size]) * size, key=key)
+
+
+def seal_bytes(clear: bytes, *, key: str = AES_KEY) -> str:
+    """Whole blocks, encrypted as they are."""
+    raw = base64.b64decode(key + "=")
     encryptor = Cipher(algorithms.AES(raw), modes.CBC(raw[:16])).encryptor()
-    return base64.b64encode(
-        encryptor.update(clear + bytes([size]) * size) + encryptor.finalize()
-    ).decode()
+    return base64.b64encode(encryptor.update(clear) + encryptor.finalize()).decode()
 
 
 def xml(**fields: str) -> bytes:
@@ -148,6 +153,18 @@ def weibo_push(**fields: Any) -> bytes:
             **fields,
         }
     ).encode()
+
+
+def weibo_xml(**fields: str) -> bytes:
+    """A push in Weibo's XML, with the fields every push has."""
+    return xml(
+        **{
+            "ToUserName": WEIBO_UID,
+            "FromUserName": "2489518277",
+            "CreateTime": "1764000000",
+            **fields,
+        }
+    )
 
 
 def weibo_request(

@@ -1,8 +1,10 @@
 """An event on its way in, its deterministic id and its envelope.
 
-An id hashes what stays the same when a platform re-sends: its own id where it gives one, else
-sender, time, kind, key and content (two different messages can share a second). So whatever comes
-twice is published twice under one id, and consumers apply it once.
+An id hashes what stays the same when a platform re-sends: platform, account, sender, time, kind,
+and the platform's own id where it gives one, else all that it says. The sender's part is not left
+out beside an own id, since WeChat has given one `MsgId` to two fans' messages; nor is the content
+without one, since two different messages can share a second. So whatever comes twice is published
+twice under one id, and consumers apply it once.
 """
 
 from __future__ import annotations
@@ -11,11 +13,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from shared.events import Event, stable_id
+from shared.events import Event, NoticeReceived, stable_id
+from shared.events.base import Platform
 from shared.events.envelope import Envelope
-from shared.platforms.fields import Fields, Value
+from shared.events.fan import Authenticated
+from shared.platforms.fields import BodyError, BodyFault, Fields, Value
+from shared.platforms.lenient import decode, replace_controls
 
-_LONGEST_OWN_ID: Final = 128
+MOST_CHARS: Final = 131_072
+"""How many characters an event's fields may have, names included: twice the longest body, and so
+little that the event always fits into the log."""
+UNREADABLE: Final = "unreadable"
+"""The kind of a genuine push that can't be read."""
+
+_MS: Final = 1000
 _SAMPLED: Final = "01"
 
 
@@ -42,35 +53,112 @@ class Incoming:
         )
 
 
-def id_of_own(platform: str, account: str, kind: str, own_id: str) -> str:
-    """Return the id of what the platform itself names; `own_id` is the platform's."""
-    return stable_id(platform, account, kind, own_id[:_LONGEST_OWN_ID], len(own_id))
-
-
-def id_of_content(
-    platform: str, account: str, sender: str, time: str, kind: str, key: str, content: Fields
+def id_of(
+    platform: str,
+    account: str,
+    *,
+    sender: str,
+    time: str,
+    kind: str,
+    own_id: str,
+    content: Mapping[str, str],
 ) -> str:
-    """Return the id of what the platform does not name."""
-    flat = flatten(content)
-    parts = [text for name in sorted(flat) for text in (name, flat[name])]
-    return stable_id(platform, account, sender, time, kind, key, *parts)
+    """Return the id of a push.
+
+    Args:
+        platform: where it comes from.
+        account: the platform's id of the account.
+        sender: the fan; empty where none is named.
+        time: when it happened, as the platform wrote it.
+        kind: what kind of push it is.
+        own_id: the platform's own id; empty where it gives none, then the content tells.
+        content: every other field, flat, the event's key among them.
+    """
+    if own_id:
+        return stable_id(platform, account, sender, time, kind, own_id)
+    parts = [text for name in sorted(content) for text in (name, content[name])]
+    return stable_id(platform, account, sender, time, kind, *parts)
+
+
+def keep_unreadable(
+    body: bytes, *, platform: Platform, account: str, authenticated_by: Authenticated, now_s: int
+) -> Incoming:
+    """Return the event of a genuine push that can't be read: it is kept as it came.
+
+    Args:
+        body: the push, decrypted.
+        platform: where it comes from.
+        account: the platform's id of the account.
+        authenticated_by: how the push was authenticated.
+        now_s: its signed timestamp, Unix seconds.
+    """
+    fields = {"body": replace_controls(decode(body))}
+    event = NoticeReceived(
+        occurred_at=now_s * _MS,
+        platform=platform,
+        account=account,
+        authenticated_by=authenticated_by,
+        kind=UNREADABLE,
+        fields=fields,
+    )
+    event_id = stable_id(platform, account, UNREADABLE, fields["body"])
+    return Incoming(event, event_id, f"/{platform}/{account}/ingest")
 
 
 def flatten(fields: Fields) -> dict[str, str]:
-    """Return nested fields as one level: `ScanCodeInfo.ScanType`, `List.0.TemplateId`."""
-    flat: dict[str, str] = {}
-    for name, value in fields.items():
+    """Return nested fields as one level: `ScanCodeInfo.ScanType`, `List.TemplateId`.
+
+    Of repeated names the first has the name alone and the next ones `name.1`, `name.2`: so a list
+    of one is named like the first of many, and no field overwrites another.
+
+    Raises:
+        BodyError: together they have more than `MOST_CHARS` characters.
+    """
+    for value in fields.values():
+        if not isinstance(value, str):
+            flat = FlatFields()
+            for name, one in fields.items():
+                flat.put(name, one)
+            return flat.fields
+    return dict(fields)  # type: ignore[arg-type]  # all leaves: no longer than the body
+
+
+class FlatFields:
+    """Fields of one level in the making; see `flatten`."""
+
+    __slots__ = ("_room", "_times", "fields")
+
+    def __init__(self) -> None:
+        self.fields: dict[str, str] = {}
+        self._times: dict[str, int] = {}
+        self._room = MOST_CHARS
+
+    def put(self, name: str, value: Value) -> None:
+        """Add a field and all that it holds.
+
+        Raises:
+            BodyError: no room is left.
+        """
         if isinstance(value, str):
-            flat[name] = value
+            self._put_leaf(name, value)
+        elif isinstance(value, Mapping):
+            for inner, one in value.items():
+                self.put(f"{name}.{inner}", one)
         else:
-            _flatten_into(flat, name, value)
-    return flat
+            for number, one in enumerate(value):
+                self.put(f"{name}.{number}" if number else name, one)
 
+    def _put_leaf(self, name: str, text: str) -> None:
+        if name in self.fields:
+            name = self._free_name(name)
+        self._room -= len(name) + len(text)
+        if self._room < 0:
+            raise BodyError(BodyFault.TOO_LONG)
+        self.fields[name] = text
 
-def _flatten_into(flat: dict[str, str], name: str, value: Value) -> None:
-    if isinstance(value, str):
-        flat[name] = value
-        return
-    inner = value.items() if isinstance(value, Mapping) else enumerate(value)
-    for key, item in inner:
-        _flatten_into(flat, f"{name}.{key}", item)
+    def _free_name(self, name: str) -> str:
+        number = self._times.get(name, 0) + 1
+        while f"{name}.{number}" in self.fields:
+            number += 1
+        self._times[name] = number
+        return f"{name}.{number}"

@@ -5,8 +5,15 @@ another body under its signature while the timestamp counts. So the first body's
 the same one again is a re-send, another one is refused. A binding outlives its timestamp; it is
 never dropped to make room: with the table full, new signatures are put off instead.
 
+What is bound is the signature itself, over all accounts and both platforms, not the timestamp and
+the nonce that it was made of: the parts are joined and sorted before they are signed, so the same
+signature is right for other cuts of the same digits, for timestamp and nonce exchanged, and for
+another account with the same secret.
+
 The table is this process's: several ingest processes behind one address each bind for themselves,
-and a restart forgets. Whoever needs more uses WeChat's safe mode.
+and a restart forgets. Then a signature that was seen may be bound to another body until its
+timestamp is 300 s old. And a nonce that looks like a later timestamp can be exchanged with it when
+that time has come. Whoever needs more uses WeChat's safe mode.
 """
 
 from __future__ import annotations
@@ -46,12 +53,18 @@ class NonceTable:
         self._earlier: list[tuple[float, dict[bytes, bytes]]] = []
         self._generation_ends = 0.0
 
-    def bind(self, account: str, timestamp: str, nonce: str, body: bytes, *, now: float) -> Binding:
-        """Bind a checked signature to its body; `now` is in Unix seconds."""
+    def bind(self, signature: str, body: bytes, *, now: float) -> Binding:
+        """Bind a signature to its body.
+
+        Args:
+            signature: in hexadecimal; it was found to be right.
+            body: the whole body that came with it.
+            now: Unix seconds.
+        """
         if now >= self._generation_ends:
             self._turn(now)
-        key = _digest(f"{account}\0{timestamp}\0{nonce}".encode("utf-8", "surrogatepass"))
-        value = _digest(body)
+        key = bytes.fromhex(signature)
+        value = blake2b(body, digest_size=_DIGEST_BYTES).digest()
         bound = self._current.get(key)
         if bound is None:
             bound = next((found[key] for _, found in self._earlier if key in found), None)
@@ -70,7 +83,3 @@ class NonceTable:
         self._current = {}
         self._size = sum(len(found) for _, found in self._earlier)
         self._generation_ends = now + _GENERATION_S
-
-
-def _digest(raw: bytes) -> bytes:
-    return blake2b(raw, digest_size=_DIGEST_BYTES).digest()

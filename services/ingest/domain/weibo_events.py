@@ -1,8 +1,10 @@
 """Which event a Weibo push is.
 
 `follow` and `scan_follow` are follows; `subscribe` and `unsubscribe` (a fan types dy or td) are
-not, and are kept as other events with the typed word. Weibo names no message, so each id comes
-from the content. Source: Weibo "Receive_General_Message", "Receive_Event_Push".
+not, and are kept as other events with the typed word. Weibo names few messages, so most ids come
+from the content. As with WeChat, nothing genuine is refused because it isn't understood, and a
+typed event keeps what its type doesn't name.
+Source: Weibo "Receive_General_Message", "Receive_Event_Push".
 """
 
 from __future__ import annotations
@@ -12,8 +14,9 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from services.ingest.domain.incoming import Incoming, flatten, id_of_content
+from services.ingest.domain.incoming import FlatFields, Incoming, id_of
 from services.ingest.domain.refusals import Refusal
+from services.ingest.domain.wechat_events import LONGEST_ID, UNNAMED
 from shared.events import (
     Event,
     FanFollowed,
@@ -21,43 +24,52 @@ from shared.events import (
     LinkViewed,
     MenuClicked,
     MessageReceived,
+    NoticeReceived,
     OtherReceived,
     QrScanned,
 )
 from shared.platforms.fields import text_of
-from shared.platforms.weibo.messages import Push
+from shared.platforms.weibo.messages import Push, read_time
 
 MESSAGE_TYPES: Final = frozenset({"text", "image", "voice", "position"})
 _SCENE_PREFIXES: Final = ("QR_LIMIT_STR_SCENE_", "QR_LIMIT_SCENE_", "QR_STR_SCENE_", "QR_SCENE_")
+_YEARS: Final = range(1971, 3000)  # what an event may tell, whatever the offset
 _MS: Final = 1000
 
 
-def understand_weibo(push: Push, *, account: str) -> Incoming | Refusal:
-    """Return the event that a push tells; `account` is the uid whose address was called."""
-    if push.receiver_id != account:
+def understand_weibo(push: Push, *, account: str, signed_at: int) -> Incoming | Refusal:
+    """Return the event that a push tells.
+
+    Args:
+        push: as it was read.
+        account: the uid whose address was called.
+        signed_at: the request's signed timestamp, Unix seconds: the event's time where the push
+            has none.
+
+    Raises:
+        BodyError: its fields, named in full, are too long.
+    """
+    if push.receiver_id and push.receiver_id != account:
         return Refusal.WRONG_RECEIVER
-    seconds = int(push.created_at.timestamp())
+    seconds = _seconds(push.time)
     about: dict[str, Any] = {
-        "occurred_at": seconds * _MS,
+        "occurred_at": (signed_at if seconds is None else seconds) * _MS,
         "platform": "weibo",
         "account": account,
-        "fan": push.sender_id,
         "authenticated_by": "weibo",
     }
-    subtype = text_of(push.data, "subtype")
-    try:
-        event = _read_event(push, about, subtype)
-    except ValidationError:
-        return Refusal.MALFORMED
-    event_id = id_of_content(
+    subtype = text_of(push.data, "subtype").strip()
+    content = _content(push, known_time=seconds is not None)
+    event_id = id_of(
         "weibo",
         account,
-        push.sender_id,
-        str(seconds),
-        f"{push.type}.{subtype}",
-        text_of(push.data, "key"),
-        {"text": push.text, "data": push.data},
+        sender=push.sender_id,
+        time=push.time if seconds is None else str(seconds),
+        kind=f"{push.type}.{subtype}",
+        own_id=push.own_id,
+        content=content,
     )
+    event = _typed(push, subtype, dict(content), about) or _other(push, subtype, content, about)
     return Incoming(event, event_id, f"/weibo/{account}/ingest")
 
 
@@ -69,26 +81,85 @@ def read_scene(key: str) -> str:
     return key
 
 
-def _read_event(push: Push, about: dict[str, Any], subtype: str) -> Event:
-    key = text_of(push.data, "key")
-    if push.type in MESSAGE_TYPES:
-        text = push.text if push.type == "text" else ""
-        rest = flatten(push.data)
-        if push.text and not text:
-            rest["text"] = push.text  # a default text, not the fan's words
-        return MessageReceived(**about, message_type=push.type, text=text, fields=rest)
-    read = _EVENTS.get(subtype) if push.type == "event" else None
-    if read is not None:
-        return read(about, key)
-    kind = f"{push.type}.{subtype}" if subtype else push.type
-    return OtherReceived(**about, kind=kind, fields={**flatten(push.data), "text": push.text})
+def _seconds(time: str) -> int | None:
+    moment = read_time(time)
+    return int(moment.timestamp()) if moment is not None and moment.year in _YEARS else None
 
 
-_EVENTS: Final[dict[str, Callable[[dict[str, Any], str], Event]]] = {
-    "follow": lambda about, _: FanFollowed(**about),
-    "scan_follow": lambda about, key: FanFollowed(**about, scene=read_scene(key)),
-    "unfollow": lambda about, _: FanUnfollowed(**about),
-    "scan": lambda about, key: QrScanned(**about, scene=read_scene(key)),
-    "click": lambda about, key: MenuClicked(**about, menu_key=key),
-    "view": lambda about, key: LinkViewed(**about, url=key),
+def _content(push: Push, *, known_time: bool) -> dict[str, str]:
+    """Return all that isn't who, when and what kind, flat; what is inside goes first."""
+    flat = FlatFields()
+    for name, value in push.data.items():
+        flat.put(name, value)
+    if push.text:
+        flat.put("text", push.text)
+    if push.own_id:
+        flat.put("id", push.own_id)
+    if push.time and not known_time:
+        flat.put("created_at", push.time)
+    for name, value in push.rest.items():
+        flat.put(name, value)
+    return flat.fields
+
+
+def _typed(push: Push, subtype: str, rest: dict[str, str], about: dict[str, Any]) -> Event | None:
+    about = {**about, "fan": push.sender_id}
+    try:
+        if push.type in MESSAGE_TYPES:
+            text = ""
+            if push.type == "text":  # the others have a default text, not the fan's words
+                text = push.text
+                _take(rest, "text", push.text)
+            return MessageReceived(**about, message_type=push.type, text=text, fields=rest)
+        read = _EVENTS.get(subtype.lower()) if push.type == "event" else None
+        if read is None:
+            return None
+        rest.pop("subtype", None)
+        return read(about, rest)
+    except ValidationError:  # without a fan, or with an id that is none
+        return None
+
+
+def _other(push: Push, subtype: str, rest: dict[str, str], about: dict[str, Any]) -> Event:
+    named = push.type or UNNAMED
+    kind = f"{named}.{subtype}" if subtype else named
+    if len(kind) > LONGEST_ID:
+        rest, kind = {**rest, "type": kind}, kind[:LONGEST_ID]
+    fan = push.sender_id
+    if 0 < len(fan) <= LONGEST_ID:
+        return OtherReceived(**about, fan=fan, kind=kind, fields=rest)
+    return NoticeReceived(**about, kind=kind, fields={**rest, "sender_id": fan} if fan else rest)
+
+
+def _take(rest: dict[str, str], name: str, text: str) -> None:
+    """Take a text out that the event names; where an inner field has its name, it's another's."""
+    for key in (name, f"{name}.1"):
+        if rest.get(key) == text:
+            del rest[key]
+            return
+
+
+def _follow_by_scan(about: dict[str, Any], rest: dict[str, str]) -> Event:
+    return FanFollowed(**about, scene=_take_scene(rest), fields=rest)
+
+
+def _scan(about: dict[str, Any], rest: dict[str, str]) -> Event:
+    return QrScanned(**about, scene=_take_scene(rest), fields=rest)
+
+
+def _take_scene(rest: dict[str, str]) -> str:
+    key = rest.get("key", "")
+    scene = read_scene(key)
+    if scene == key:
+        rest.pop("key", None)  # else it says which kind of code it was
+    return scene
+
+
+_EVENTS: Final[dict[str, Callable[[dict[str, Any], dict[str, str]], Event]]] = {
+    "follow": lambda about, rest: FanFollowed(**about, fields=rest),
+    "scan_follow": _follow_by_scan,
+    "unfollow": lambda about, rest: FanUnfollowed(**about, fields=rest),
+    "scan": _scan,
+    "click": lambda about, rest: MenuClicked(**about, menu_key=rest.pop("key", ""), fields=rest),
+    "view": lambda about, rest: LinkViewed(**about, url=rest.pop("key", ""), fields=rest),
 }

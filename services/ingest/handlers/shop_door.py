@@ -21,6 +21,7 @@ class ShopDoor:
     platform: Final = "shop"
     content_types: Final = frozenset({b"application/json"})
     reply: Final = (b"application/json", b'{"accepted":true}')
+    untold: Final = frozenset[Refusal]()
 
     def __init__(self, shop: Shop, accounts: OwnIds) -> None:
         self._shop = shop.name

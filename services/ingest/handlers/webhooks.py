@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from services.ingest.domain.incoming import Incoming
 from services.ingest.domain.refusals import Refusal
 from services.ingest.ports import Door, Request
 from shared.errors import TransientError
+from shared.events import TOPICS
 from shared.events.envelope import to_headers
-from shared.kafka.ports import OutgoingRecord, Publisher
+from shared.kafka.ports import OutgoingRecord, Publisher, RecordTooLargeError
+
+_ENVELOPE_BYTES: Final = 4_096
+"""Room for a record's key and headers, and for what the log writes around a batch."""
+MOST_VALUE_BYTES: Final = TOPICS["fan-events.v1"].max_message_bytes - _ENVELOPE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +35,19 @@ async def receive_push(
 
     Returns:
         Taken after the log has acknowledged with `acks=all`; a refusal where nothing was
-        published, or, as `log_unavailable`, where nobody acknowledged in time.
+        published, or, as `log_unavailable`, where nobody acknowledged in time. An event that is
+        larger than the log accepts is refused for good: it would not get smaller.
     """
     incoming = door.read(request, now)
     if isinstance(incoming, Refusal):
         return incoming
+    record = to_record(incoming)
+    if len(record.value or b"") > MOST_VALUE_BYTES:
+        return Refusal.EVENT_TOO_LARGE
     try:
-        await publisher.publish((to_record(incoming),))
+        await publisher.publish((record,))
+    except RecordTooLargeError:
+        return Refusal.EVENT_TOO_LARGE
     except TransientError:
         return Refusal.LOG_UNAVAILABLE
     return Taken(incoming)

@@ -3,6 +3,10 @@
 In plain mode the signature is bound to the body; in compatible and safe mode it covers the
 ciphertext, and only what was encrypted is believed: the clear fields beside it in compatible mode
 are nobody's word.
+
+A stranger's request costs little: `signature` is checked first where it was sent, then one field
+is looked for, then `msg_signature` is checked; only what is genuine is opened and read. What is
+genuine and can't be read is kept as it came.
 """
 
 from __future__ import annotations
@@ -10,21 +14,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from services.ingest.domain.incoming import Incoming
+from services.ingest.domain.incoming import Incoming, keep_unreadable
 from services.ingest.domain.nonces import Binding, NonceTable
-from services.ingest.domain.refusals import Refusal
+from services.ingest.domain.refusals import AFTER_OPENING, Refusal
 from services.ingest.domain.wechat_events import understand_wechat
 from services.ingest.ports import Request
 from shared.events.fan import Authenticated
 from shared.platforms.accounts import WeChatAccount
-from shared.platforms.fields import BodyError, Fields, text_of
+from shared.platforms.fields import BodyError, BodyFault
 from shared.platforms.verdict import Verdict
 from shared.platforms.wechat import messages, signature
 from shared.platforms.wechat.crypto import CipherError, MessageCipher
 from shared.platforms.wechat.replies import SUCCESS
 
-_SAFE_FIELDS: Final = frozenset({"ToUserName", "Encrypt"})
-"""What a push in safe mode has outside; compatible mode has the clear fields too."""
+_CLEAR_FIELD: Final = b"MsgType"
+"""What every push in compatible mode has outside too, and one in safe mode has not."""
 _BOUND: Final = {
     Binding.OTHER_BODY: Refusal.NONCE_REUSED,
     Binding.FULL: Refusal.NONCES_FULL,
@@ -39,9 +43,11 @@ class WeChatDoor:
         {b"text/xml", b"application/xml", b"application/json", b"text/json"}
     )
     reply: Final = (b"text/plain; charset=utf-8", SUCCESS)
+    untold: Final = AFTER_OPENING
 
     def __init__(self, account: WeChatAccount, nonces: NonceTable) -> None:
         self._account = account.original_id
+        self._app_id = account.app_id
         self._token = account.token
         self._allow_plain = account.allow_plain
         self._cipher = (
@@ -75,44 +81,63 @@ class WeChatDoor:
         refusal = self._check_plain(request.query, request.body, now)
         if refusal is not None:
             return refusal
-        return self._understand(messages.read(request.body), "wechat_plain")
+        return self._understand(request, request.body, "wechat_plain")
 
     def _read_sealed(self, request: Request, now: float) -> Incoming | Refusal:
         if self._cipher is None:
             return Refusal.NO_KEY
-        outside = messages.read(request.body)
-        encrypted = text_of(outside, "Encrypt")
-        if not encrypted:
-            return Refusal.MALFORMED
-        query = request.query
+        query, body, token = request.query, request.body, self._token.get_secret_value()
+        timestamp, nonce = query.get("timestamp", ""), query.get("nonce", "")
+        plain = query.get("signature", "")
+        if plain:  # WeChat sends it, WeCom doesn't; it says nothing about the body, but it's short
+            verdict = signature.check_plain(plain, timestamp, nonce, token=token, now=now)
+            if verdict is not Verdict.GENUINE:
+                return Refusal(verdict)
+        sealed = query.get("msg_signature", "")
+        encrypted = messages.find_encrypted(body) if sealed else ""
+        if sealed and not encrypted:
+            return Refusal.DOCTYPE if messages.declares_doctype(body) else Refusal.MALFORMED
         verdict = signature.check_encrypted(
-            query.get("msg_signature", ""),
-            query.get("timestamp", ""),
-            query.get("nonce", ""),
-            encrypted,
-            token=self._token.get_secret_value(),
-            now=now,
+            sealed, timestamp, nonce, encrypted, token=token, now=now
         )
         if verdict is not Verdict.GENUINE:
             return Refusal(verdict)
-        safe = outside.keys() <= _SAFE_FIELDS
-        inside = messages.read(self._cipher.decrypt(encrypted))
-        return self._understand(inside, "wechat_safe" if safe else "wechat_compatible")
+        opened = self._cipher.decrypt(encrypted)
+        mode: Authenticated = "wechat_compatible" if _CLEAR_FIELD in body else "wechat_safe"
+        return self._understand(request, opened, mode)
 
-    def _understand(self, fields: Fields, authenticated_by: Authenticated) -> Incoming | Refusal:
-        return understand_wechat(fields, account=self._account, authenticated_by=authenticated_by)
+    def _understand(
+        self, request: Request, body: bytes, authenticated_by: Authenticated
+    ) -> Incoming | Refusal:
+        signed_at = int(request.query["timestamp"])
+        try:
+            return understand_wechat(
+                messages.read(body),
+                account=self._account,
+                app_id=self._app_id,
+                authenticated_by=authenticated_by,
+                signed_at=signed_at,
+            )
+        except BodyError as error:
+            if error.fault is not BodyFault.MALFORMED:
+                raise
+            return keep_unreadable(
+                body,
+                platform="wechat",
+                account=self._account,
+                authenticated_by=authenticated_by,
+                now_s=signed_at,
+            )
 
     def _check_plain(self, query: Mapping[str, str], body: bytes, now: float) -> Refusal | None:
-        timestamp, nonce = query.get("timestamp", ""), query.get("nonce", "")
+        given = query.get("signature", "")
         verdict = signature.check_plain(
-            query.get("signature", ""),
-            timestamp,
-            nonce,
+            given,
+            query.get("timestamp", ""),
+            query.get("nonce", ""),
             token=self._token.get_secret_value(),
             now=now,
         )
         if verdict is not Verdict.GENUINE:
             return Refusal(verdict)
-        return _BOUND.get(
-            self._nonces.bind(f"wechat:{self._account}", timestamp, nonce, body, now=now)
-        )
+        return _BOUND.get(self._nonces.bind(given, body, now=now))

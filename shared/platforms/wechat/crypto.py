@@ -1,13 +1,16 @@
 """WeChat's message encryption: AES-256-CBC around (random, length, message, app id).
 
 Source: WeChat "Message encryption" and the platform's sample SDKs. Check `msg_signature` before
-you decrypt: then only WeChat can reach the padding check, and it tells a stranger nothing.
+you decrypt: then only who holds the token can reach the padding check. Who holds the token, but
+not the key, must not learn from it: all that is checked inside is checked before the first fault
+is told, and an answer must not say which it was (`services.ingest.domain.refusals`).
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hmac
 import os
 import struct
 from enum import StrEnum
@@ -86,15 +89,15 @@ class MessageCipher:
         # fifth of what a new decryptor costs.
         opened = self._decryptor.update(self._iv + sealed)[_CIPHER_BLOCK:]
         pad = opened[-1]
-        if not 1 <= pad <= _PAD_BLOCK or not opened.endswith(_PADS[pad]):
-            raise CipherError(CipherFault.PADDING)
         end = len(opened) - pad
-        if end < _HEAD_BYTES:
-            raise CipherError(CipherFault.FRAME)
         message_end = _HEAD_BYTES + int.from_bytes(opened[_RANDOM_BYTES:_HEAD_BYTES], "big")
-        if message_end > end:
+        padded = 1 <= pad <= _PAD_BLOCK and opened.endswith(_PADS[pad])
+        ours = hmac.compare_digest(opened[message_end:end], self._app_id)
+        if not padded:
+            raise CipherError(CipherFault.PADDING)
+        if not _HEAD_BYTES <= message_end <= end:
             raise CipherError(CipherFault.FRAME)
-        if opened[message_end:end] != self._app_id:
+        if not ours:
             raise CipherError(CipherFault.APP_ID)
         return opened[_HEAD_BYTES:message_end]
 

@@ -8,34 +8,24 @@ Source: WeChat "Message push" and "Message encryption".
 from __future__ import annotations
 
 from shared.platforms import sorted_sha1
-from shared.platforms.verdict import TOLERANCE_S, Verdict
-
-_LONGEST_TIMESTAMP = 12
+from shared.platforms.verdict import Verdict, check_age, is_timestamp
 
 
 def check_plain(signature: str, timestamp: str, nonce: str, *, token: str, now: float) -> Verdict:
     """Check `signature`, as on URL verification and in plain mode; `now` is in Unix seconds."""
-    if not (signature and timestamp and nonce):
+    if not (signature and nonce and is_timestamp(timestamp)):
         return Verdict.UNSIGNED
     if not sorted_sha1.matches(signature, token, timestamp, nonce):
         return Verdict.FORGED
-    return _check_age(timestamp, now)
+    return check_age(int(timestamp), now)
 
 
 def check_encrypted(
     msg_signature: str, timestamp: str, nonce: str, encrypted: str, *, token: str, now: float
 ) -> Verdict:
     """Check `msg_signature`, which covers the ciphertext; `now` is in Unix seconds."""
-    if not (msg_signature and timestamp and nonce):
+    if not (msg_signature and nonce and is_timestamp(timestamp)):
         return Verdict.UNSIGNED
     if not sorted_sha1.matches(msg_signature, token, timestamp, nonce, encrypted):
         return Verdict.FORGED
-    return _check_age(timestamp, now)
-
-
-def _check_age(timestamp: str, now: float) -> Verdict:
-    if len(timestamp) > _LONGEST_TIMESTAMP or not (timestamp.isascii() and timestamp.isdigit()):
-        return Verdict.UNSIGNED
-    if abs(now - int(timestamp)) > TOLERANCE_S:
-        return Verdict.STALE
-    return Verdict.GENUINE
+    return check_age(int(timestamp), now)

@@ -1,7 +1,7 @@
 """Whether a request to our Weibo address is from Weibo and recent.
 
-The AppSecret plays the token's part, the timestamp is in milliseconds, and the body isn't covered.
-Source: Weibo "Messages_api_start" and "消息推送服务".
+The AppSecret plays the token's part, the timestamp is in milliseconds or in seconds, and the body
+isn't covered. Source: Weibo "Messages_api_start" and "消息推送服务".
 """
 
 from __future__ import annotations
@@ -9,20 +9,24 @@ from __future__ import annotations
 from typing import Final
 
 from shared.platforms import sorted_sha1
-from shared.platforms.verdict import TOLERANCE_S, Verdict
+from shared.platforms.verdict import Verdict, check_age, is_timestamp
 
-_LONGEST_TIMESTAMP: Final = 15
+_MS_DIGITS: Final = 13
 _MS: Final = 1000
 
 
 def check(signature: str, timestamp: str, nonce: str, *, app_secret: str, now: float) -> Verdict:
-    """Check a request's signature; `now` is in Unix seconds, the timestamp in milliseconds."""
-    if not (signature and timestamp and nonce):
+    """Check a request's signature; `now` is in Unix seconds."""
+    signed_at = read_timestamp(timestamp)
+    if not (signature and nonce) or signed_at is None:
         return Verdict.UNSIGNED
     if not sorted_sha1.matches(signature, app_secret, timestamp, nonce):
         return Verdict.FORGED
-    if len(timestamp) > _LONGEST_TIMESTAMP or not (timestamp.isascii() and timestamp.isdigit()):
-        return Verdict.UNSIGNED
-    if abs(now - int(timestamp) / _MS) > TOLERANCE_S:
-        return Verdict.STALE
-    return Verdict.GENUINE
+    return check_age(signed_at, now)
+
+
+def read_timestamp(text: str) -> float | None:
+    """Return a request's timestamp in Unix seconds; None where it isn't one."""
+    if is_timestamp(text, _MS_DIGITS):
+        return int(text) / _MS
+    return float(text) if is_timestamp(text) else None
