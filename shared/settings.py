@@ -19,6 +19,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, TypeVar, get_args
 
@@ -128,11 +129,34 @@ class ServiceSettings(BaseSettings):
         int, Field(ge=0, le=65_535, description="port to listen on; 0 takes a free one")
     ] = 8080
     http_max_in_flight: Annotated[
-        PositiveInt, Field(description="requests at work at a time; more get 503")
+        PositiveInt,
+        Field(
+            description="requests at work at a time, of webhooks, staff and public pages each;"
+            " more get 503"
+        ),
     ] = 512
     http_max_connections: Annotated[
-        PositiveInt, Field(description="open connections; more get 503")
+        PositiveInt,
+        Field(description="open connections; for one more, those that wait longest are ended"),
     ] = 2048
+    http_max_unfinished: Annotated[
+        PositiveInt,
+        Field(
+            description="requests whose head or body is not whole; for one more, the oldest is"
+            " ended; each may hold 80 KiB"
+        ),
+    ] = 1024
+    http_max_unfinished_per_peer: Annotated[
+        PositiveInt,
+        Field(description="the same for one address (IPv6: one /64) that is no trusted proxy"),
+    ] = 256
+    http_trusted_proxies: Annotated[
+        tuple[IPv4Network | IPv6Network, ...],
+        Field(
+            description='networks of the proxies in front, as JSON: ["10.0.0.0/8"]; they are not'
+            " bounded one by one, and must bound their own clients; X-Forwarded-For is never read"
+        ),
+    ] = ()
 
     staff_tokens: Annotated[
         StaffTokens,
