@@ -14,6 +14,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
 from shared.kafka.runner import Runner
+from shared.kafka.security import OPEN, LogSecurity
 
 POLL_MS = 20
 """An idle subscriber sleeps this long twice between two looks at the log."""
@@ -64,7 +65,9 @@ def subscribe(broker: KafkaBroker, runner: Runner[Any], settings: ConsumerSettin
             await runner.handle(records, subscriber.consumer)
 
 
-def make_broker(bootstrap_servers: str, *, client_id: str) -> KafkaBroker:
+def make_broker(
+    bootstrap_servers: str, *, client_id: str, security: LogSecurity = OPEN
+) -> KafkaBroker:
     """A broker that neither creates topics, nor converts payloads, nor logs by itself."""
     return KafkaBroker(
         bootstrap_servers.split(","),  # FastStream takes one string for one server
@@ -72,6 +75,7 @@ def make_broker(bootstrap_servers: str, *, client_id: str) -> KafkaBroker:
         apply_types=False,
         logger=None,
         allow_auto_create_topics=False,
+        security=security.faststream,
     )
 
 
