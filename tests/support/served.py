@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import uvloop
@@ -28,6 +29,8 @@ SHORT = Limits(
     drained_bytes=300_000,
     finish_requests_s=1,
 )
+PATIENT = replace(SHORT, head_timeout_s=20.0, request_timeout_s=20.0, keep_alive_s=20)
+"""No deadline ends what a test with these looks at."""
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 Scenario = Callable[[], Awaitable[None]]
 

@@ -14,14 +14,12 @@ from shared.web.body import send_response
 from shared.web.crowd import Crowd, peer_namer
 from shared.web.limits import BODY_LIMIT_BYTES, Limits
 from shared.web.service import Service
-from tests.support.served import SHORT, Client, refused, serving, until, within_patience
+from tests.support.served import PATIENT, Client, refused, serving, until, within_patience
 
 HALF_HEAD = b"POST /echo HTTP/1.1\r\nhost: x\r\nx-slow: "
 HALF_BODY = b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf"
 NO_BODY = b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n"
 WHOLE = b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabc"
-PATIENT = replace(SHORT, head_timeout_s=20.0, request_timeout_s=20.0, keep_alive_s=20)
-"""No deadline ends what these tests look at."""
 
 
 def unfinished(service: Service) -> float | None:

@@ -76,7 +76,9 @@ async def test_a_service_with_its_password_creates_topics_produces_and_consumes(
         await session.start()
         try:
             await session.publisher.publish([record_of(click("a"), "c1", source="/ingest")])
-            await session.publisher.publish([record_of(click("a", key=POISON), "c2", source="/ingest")])
+            await session.publisher.publish(
+                [record_of(click("a", key=POISON), "c2", source="/ingest")]
+            )
             while not handler.after_ids:
                 await asyncio.sleep(0.05)
             assert await session.reachable()
