@@ -6,7 +6,7 @@ What it leaves to us is here. Source: RFC 9112, 3.2 for Host, 6.1 for codings, 6
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from shared.web.errors import HttpError
@@ -15,12 +15,14 @@ from shared.web.refusals import BAD_HOST, BAD_HTTP
 VERSIONS: Final = frozenset({"1.0", "1.1"})
 
 
-def body_of(headers: Sequence[tuple[bytes, bytes]], version: str) -> int | HttpError | None:
+def body_of(
+    headers: Sequence[tuple[bytes, bytes]], version: Callable[[], str]
+) -> int | HttpError | None:
     """The length of the body that a head announces, None where it comes in chunks.
 
     Args:
         headers: with names in lower case.
-        version: such as `1.1`.
+        version: tells which HTTP it is, such as `1.1`; asked only where it matters.
 
     Returns:
         An error instead where the head may be read in more than one way.
@@ -34,9 +36,7 @@ def body_of(headers: Sequence[tuple[bytes, bytes]], version: str) -> int | HttpE
             announced = int(value)  # the parser takes digits only, and no more than fit
         elif name == b"transfer-encoding":
             codings = [*(codings or ()), value.strip().lower()]
-    if version not in VERSIONS:
-        return BAD_HTTP
-    if hosts != 1 and (hosts or version != "1.0"):
+    if hosts != 1 and (hosts or version() != "1.0"):
         return BAD_HOST
     if codings is None:
         return announced

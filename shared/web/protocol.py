@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from shared.web.crowd import TOO_MANY_CONNECTIONS, Crowd, peer_namer
 from shared.web.errors import HttpError, unavailable
-from shared.web.heads import NO_TRAILERS, body_of
+from shared.web.heads import NO_TRAILERS, VERSIONS, body_of
 from shared.web.limits import BODY_LIMIT_BYTES, Limits
 from shared.web.quiet import QUIET
 from shared.web.refusals import (
@@ -108,9 +108,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().resume_writing()
         self._unread_since = None
 
-    # What the parser tells
-
-    # On the way of every request: the parent is called by its name, which is faster than `super()`.
+    # What the parser tells: on the way of every request, so the parent is called by its name, which
+    # is faster than `super()`.
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -129,6 +128,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_body = True
         self._owes_by = self._began + self.limits.request_timeout_s
         HttpToolsProtocol.on_headers_complete(self)
+        if self.scope["http_version"] not in VERSIONS:
+            raise ValueError
         self.headers = NO_TRAILERS  # else they would stand among the headers that we judged
 
     def on_message_complete(self) -> None:
@@ -220,7 +221,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _problem_of_head(self) -> HttpError | None:
         if self._is_head_too_large():
             return HEAD_TOO_LARGE
-        body = body_of(self.headers, self.parser.get_http_version())
+        body = body_of(self.headers, self.parser.get_http_version)
         if isinstance(body, HttpError):
             return body
         self._announced_bytes = body or 0
