@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
@@ -45,8 +46,11 @@ class Measured:
         yield "comment to page", self.page_ms, PAGE_MS, "ms"
 
     def entry(self) -> dict[str, object]:
-        """As it stands in the summary."""
-        return asdict(self)
+        """As it stands in the summary; what is infinite there is null."""
+        return {
+            name: None if isinstance(value, float) and math.isinf(value) else value
+            for name, value in asdict(self).items()
+        }
 
 
 def percentile(seconds: Sequence[float], share: float) -> float:
