@@ -22,7 +22,7 @@ from rich.table import Table
 from bench.attack.attackers import ATTACKS, SIGNED
 from bench.attack.bars import Measured, percentile
 from bench.attack.genuine import LIVEZ, LIVEZ_EVERY_S, Flow, flow
-from bench.attack.pages import ESCALATION, page_ms
+from bench.attack.pages import ESCALATION, drained, page_ms
 from bench.requests import clicks, request, write
 from deploy.local.brand import WECHAT, Brand
 from deploy.local.parts.embedded_log import REPOSITORY
@@ -39,6 +39,8 @@ ROOM: Final = 0.5
 RAMP_S: Final = 3.0
 """The attack runs for so long before anything is measured."""
 SECONDS: Final = 12.0
+DRAIN_S: Final = 15.0
+"""So long an attack may leave work behind; more is the next one's burden."""
 SIGNED_PER_S: Final = 200
 FAN: Final = "oTheFanWhoNeverStops00000000"
 
@@ -93,8 +95,9 @@ async def _measure(stack: Stack, name: str, rate: int, folder: Path) -> Measured
         group.create_task(
             flow(port, [LIVEZ] * round(SECONDS / LIVEZ_EVERY_S), LIVEZ_EVERY_S, probes)
         )
-        page = group.create_task(page_ms(stack, f"gh_attacked_{name}_{rate}"))
+        page = group.create_task(page_ms(stack, f"gh_attacked_{name}_{rate}", SECONDS / 2))
     did = await _end(attacker)
+    await drained(stack, DRAIN_S)
     return Measured(
         genuine_p99_ms=percentile(webhooks.times, 0.99),
         genuine_refused_percent=webhooks.refused_percent,

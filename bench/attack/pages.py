@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from typing import Final
 
@@ -14,6 +15,8 @@ from shared.events import CommentPosted
 from shared.kafka.publisher import KafkaPublisher
 from shared.testing.memory_log import record_of
 
+BEHIND: Final = re.compile(r"^fan_lag_records\{[^}]*\} ([0-9.e+]+)$", re.MULTILINE)
+CONSUMERS: Final = ("segmenter", "notifier", "sentiment")
 COMPLAINTS: Final = 12
 COMPLAINT: Final = "吃了你们家的蛋糕全家食物中毒，上吐下泻进了医院，第{n}次投诉没人理"
 LOOK_EVERY_S: Final = 0.2
@@ -21,8 +24,22 @@ PATIENCE_S: Final = 12.0
 ESCALATION: Final = {"steps": [{"channels": ["oncall-phone"]}]}
 
 
-async def page_ms(stack: Stack, account: str) -> float | None:
-    """Milliseconds from the last complaint to the pager; None when none came in time."""
+async def drained(stack: Stack, patience_s: float) -> None:
+    """Return when the services have worked off what earlier attacks left, or patience is over."""
+    until = time.monotonic() + patience_s
+    async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+        while time.monotonic() < until:
+            exposed = [
+                (await client.get(f"{stack.url(service)}/metrics")).text for service in CONSUMERS
+            ]
+            if not any(float(behind) for text in exposed for behind in BEHIND.findall(text)):
+                return
+            await asyncio.sleep(1.0)
+
+
+async def page_ms(stack: Stack, account: str, after_s: float) -> float | None:
+    """Milliseconds from the last complaint, made then, to the pager; None when none came in time."""
+    await asyncio.sleep(after_s)
     publisher = KafkaPublisher(stack.bootstrap_servers, topic_prefix=stack.topic_prefix)
     await publisher.start()
     now = time.time()
