@@ -38,7 +38,7 @@ async def drained(stack: Stack, patience_s: float) -> None:
 
 
 async def page_ms(stack: Stack, account: str, after_s: float) -> float | None:
-    """Milliseconds from the last complaint, made then, to the pager; None when none came in time."""
+    """Milliseconds from the last complaint to the pager; None when no page came in time."""
     await asyncio.sleep(after_s)
     publisher = KafkaPublisher(stack.bootstrap_servers, topic_prefix=stack.topic_prefix)
     await publisher.start()
