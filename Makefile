@@ -11,6 +11,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 TRAIN_VENV := .venv-train
 LOCK_VENV := .venv-lock
+AUDIT_VENV := .venv-audit
+PIP_AUDIT := pip-audit==2.10.1
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-header
 DATA ?=
@@ -77,6 +79,19 @@ docs: venv ## write the generated documents
 bench: venv ## figures, each beside its floor: a table and var/bench/results.json
 	@$(BIN)/python -m bench
 
+.PHONY: attack
+attack: venv ## attacks on a running stack while genuine webhooks flow: var/attack/summary.json
+	@$(BIN)/python -m bench.attack
+
+$(AUDIT_VENV)/.installed: Makefile
+	$(call make-venv,$(AUDIT_VENV))
+	@$(AUDIT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check "$(PIP_AUDIT)"
+	@touch $@
+
+.PHONY: audit
+audit: $(AUDIT_VENV)/.installed ## known advisories against requirements.lock, where a source is reachable
+	@$(AUDIT_VENV)/bin/python -m deploy.local.advisories $(AUDIT_VENV)/bin/pip-audit requirements.lock
+
 .PHONY: train
 train: $(TRAIN_VENV)/.installed ## train the sentiment model: make train DATA=<folder>
 	@if [ -z "$(DATA)" ]; then echo "Which data? make train DATA=<folder>" >&2; exit 2; fi
@@ -97,6 +112,6 @@ lock: ## resolve the dependencies anew and write the lock files
 
 .PHONY: clean
 clean: ## remove what was generated; the cache of real parts stays
-	rm -rf $(VENV) $(TRAIN_VENV) $(LOCK_VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	rm -rf $(VENV) $(TRAIN_VENV) $(LOCK_VENV) $(AUDIT_VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

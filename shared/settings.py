@@ -22,12 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, TypeVar, get_args
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, field_validator
+from pydantic import Field, PositiveFloat, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared.environment import FILE_SUFFIX, EnvironmentSource, UnreadableFileError
 from shared.errors import FanEngagementError
+from shared.settings_parts import HttpEdge, LogAccess
 
 EXIT_BAD_SETTINGS = 2
 PREFIX = "FAN_"
@@ -41,7 +42,7 @@ StaffTokens = Mapping[Role, tuple[SecretStr, ...]]
 OWN_ONLY: frozenset[str] = frozenset({"mongodb_database"})
 """Fields of all services that two services must not share."""
 
-T = TypeVar("T", bound="ServiceSettings")
+T = TypeVar("T", bound=BaseSettings)
 
 
 class SettingsError(FanEngagementError):
@@ -59,19 +60,34 @@ class SettingsError(FanEngagementError):
         self.problems = problems
 
 
-class ServiceSettings(BaseSettings):
-    """What all four services are told. A field without a default must be set."""
-
+class _FromEnvironment(BaseSettings):
     model_config = SettingsConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True, env_prefix=PREFIX
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic calls by name
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment by our one rule."""
+        return init_settings, EnvironmentSource(settings_cls, _names)
+
+
+class LogSettings(_FromEnvironment, LogAccess):
+    """The way to the log alone, for tools."""
+
+
+class ServiceSettings(_FromEnvironment, HttpEdge, LogAccess):
+    """What all four services are told. A field without a default must be set."""
+
     service: ClassVar[str] = ""
     """The service's name, in lower case; part of the names of its variables."""
 
-    kafka_bootstrap_servers: Annotated[
-        str, Field(min_length=1, description="addresses of the log, as host:port,host:port")
-    ]
     log_epoch: Annotated[
         str,
         Field(
@@ -121,19 +137,6 @@ class ServiceSettings(BaseSettings):
         Literal["motor", "pymongo"], Field(description="the store's driver, motor or pymongo")
     ] = "motor"
 
-    http_host: Annotated[
-        str, Field(min_length=1, description="address to listen on; 0.0.0.0 inside a container")
-    ] = "127.0.0.1"
-    http_port: Annotated[
-        int, Field(ge=0, le=65_535, description="port to listen on; 0 takes a free one")
-    ] = 8080
-    http_max_in_flight: Annotated[
-        PositiveInt, Field(description="requests at work at a time; more get 503")
-    ] = 512
-    http_max_connections: Annotated[
-        PositiveInt, Field(description="open connections; more get 503")
-    ] = 2048
-
     staff_tokens: Annotated[
         StaffTokens,
         Field(
@@ -178,18 +181,6 @@ class ServiceSettings(BaseSettings):
                     raise ValueError(f"a token of role {role} has characters a header can't carry")
         return tokens
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic calls by name
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments first, then the environment by our one rule."""
-        return init_settings, EnvironmentSource(settings_cls, _names)
-
 
 @dataclass(frozen=True, slots=True)
 class Variable:
@@ -201,14 +192,18 @@ class Variable:
     description: str
 
 
-def load_settings(settings_class: type[T]) -> T:
+def load_settings(settings_class: type[T], **known: object) -> T:
     """Read a service's settings from the environment.
+
+    Args:
+        settings_class: the service's own class.
+        known: fields that need not be read.
 
     Raises:
         SettingsError: with one line for each variable that is missing or wrong.
     """
     try:
-        return settings_class()
+        return settings_class(**known)  # type: ignore[arg-type]  # checked by pydantic
     except UnreadableFileError as error:
         raise SettingsError(str(error)) from None
     except ValidationError as error:
@@ -276,7 +271,7 @@ def _explain(settings_class: type[BaseSettings], details: ErrorDetails) -> str:
     field_name = str(details["loc"][0]) if details["loc"] else ""
     field = settings_class.model_fields.get(field_name)
     if field is None:
-        return details["msg"]
+        return details["msg"].removeprefix("Value error, ")
     names = _names(settings_class, field_name)
     name = next((n for n in names if n in os.environ or n + FILE_SUFFIX in os.environ), names[-1])
     advice = f" ({field.description})" if field.description else ""

@@ -117,7 +117,7 @@ class Webhooks:
         if content_type and not _is_one_of(content_type, door.content_types):
             self._refuse(Refusal.CONTENT_TYPE, name)
         try:
-            body = await read_body(scope, receive, deadline_s=None)
+            body = await read_body(scope, receive)
         except BodyError as error:
             self._count(_BODY_REFUSALS.get(type(error), Refusal.MALFORMED), name)
             raise

@@ -7,12 +7,13 @@ After a drain: applied + duplicates (kept in the documents) + skipped and offset
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.events import dead_letter_topic
+from shared.kafka.security import OPEN, LogSecurity
 from shared.kafka.topics import partitions_of
 from shared.store.client import Database
 from shared.store.mongo import transient
@@ -55,6 +56,7 @@ async def balance(
     topic: str,
     collection: str,
     loop: str,
+    security: LogSecurity = OPEN,
 ) -> Balance:
     """Add up one group's books; call when nothing is on its way.
 
@@ -67,6 +69,7 @@ async def balance(
         topic: without prefix.
         collection: where the group's documents are.
         loop: the name of their bookkeeping.
+        security: how the log knows us.
     """
     group = f"{service}.{topic}"
     applied, duplicates, waiting = await _documents(database, collection, loop, epoch, topic)
@@ -77,15 +80,17 @@ async def balance(
             starts[book["partition"]] = book["start"]
             skipped += book["skipped"]
             without += book.get("without_record", 0)  # books of an older version have none
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap_servers, enable_auto_commit=False, **security.options
+    )
     await consumer.start()
     try:
         name = topic_prefix + topic
         ends = await _ends(consumer, name, starts)
         records = sum(ends[number] - start for number, start in starts.items())
-        dead = await _dead_origins(
-            consumer, bootstrap_servers, topic_prefix + dead_letter_topic(topic, service)
-        )
+        letters = topic_prefix + dead_letter_topic(topic, service)
+        numbers = await partitions_of(bootstrap_servers, letters, security=security)
+        dead = await _dead_origins(consumer, [TopicPartition(letters, n) for n in numbers])
     finally:
         await consumer.stop()
     return Balance(group, applied, duplicates, skipped, without, len(dead), records, waiting)
@@ -117,11 +122,8 @@ async def _ends(
 
 
 async def _dead_origins(
-    consumer: AIOKafkaConsumer, bootstrap_servers: str, topic: str
+    consumer: AIOKafkaConsumer, wanted: Sequence[TopicPartition]
 ) -> set[tuple[bytes, bytes]]:
-    wanted = [
-        TopicPartition(topic, number) for number in await partitions_of(bootstrap_servers, topic)
-    ]
     if not wanted:
         return set()
     ends = await consumer.end_offsets(wanted)

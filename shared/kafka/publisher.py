@@ -21,6 +21,7 @@ from shared.errors import TransientError
 from shared.kafka.deadlines import Deadlines
 from shared.kafka.partitioner import choose_partition
 from shared.kafka.ports import OutgoingRecord, RecordTooLargeError
+from shared.kafka.security import OPEN, LogSecurity
 
 DEADLINE_S = 2.5
 """Longest wait for an acknowledgement: ingest must answer within 3 s."""
@@ -41,6 +42,7 @@ class KafkaPublisher:
         topic_prefix: put before every topic's name, so that deployments can share a log.
         client_id: shown in the broker's logs.
         deadline_s: see `publish`.
+        security: how the log knows us.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class KafkaPublisher:
         topic_prefix: str = "",
         client_id: str = "fan-engagement",
         deadline_s: float = DEADLINE_S,
+        security: LogSecurity = OPEN,
     ) -> None:
         self._settings: dict[str, Any] = {
             "bootstrap_servers": bootstrap_servers,
@@ -63,6 +66,7 @@ class KafkaPublisher:
             "max_request_size": MAX_REQUEST_BYTES,
             "max_batch_size": MAX_BATCH_BYTES,
             "partitioner": choose_partition,
+            **security.options,
         }
         self._prefix = topic_prefix
         self._deadline_s = deadline_s

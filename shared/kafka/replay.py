@@ -26,7 +26,9 @@ from shared.events import TOPICS, dead_letter_topic
 from shared.kafka.deadletters import original
 from shared.kafka.ports import OutgoingRecord, Publisher
 from shared.kafka.publisher import KafkaPublisher
+from shared.kafka.security import OPEN, LogSecurity
 from shared.kafka.topics import partitions_of
+from shared.settings import LogSettings, exit_on_bad_settings, load_settings
 
 READ_AT_ONCE = 500
 DEADLINE_S = 20.0
@@ -43,6 +45,7 @@ async def replay(
     topic_prefix: str = "",
     reasons: frozenset[str] = frozenset(),
     dry_run: bool = False,
+    security: LogSecurity = OPEN,
 ) -> Counter[str]:
     """Put back what lies in `<topic>.<service>.dlq`; answers how many of which reason.
 
@@ -53,18 +56,25 @@ async def replay(
         topic_prefix: of the deployment.
         reasons: only these; empty for all.
         dry_run: only count; nothing is produced or committed.
+        security: how the log knows us.
 
     Raises:
         TransientError: the log did not take a record, or gave none of those it has; call again.
     """
     source = dead_letter_topic(topic, service)
     publisher = KafkaPublisher(
-        bootstrap_servers, topic_prefix=topic_prefix, client_id="replay", deadline_s=DEADLINE_S
+        bootstrap_servers,
+        topic_prefix=topic_prefix,
+        client_id="replay",
+        deadline_s=DEADLINE_S,
+        security=security,
     )
     counts: Counter[str] = Counter()
     partitions = [
         TopicPartition(topic_prefix + source, number)
-        for number in await partitions_of(bootstrap_servers, topic_prefix + source)
+        for number in await partitions_of(
+            bootstrap_servers, topic_prefix + source, security=security
+        )
     ]
     if not partitions:
         return counts
@@ -76,6 +86,7 @@ async def replay(
                 group_id=f"{topic_prefix}replay.{source}.{reason}",
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
+                **security.options,
             )
             await consumer.start()
             try:
@@ -140,6 +151,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wanted = parser.parse_args(arguments)
     if not wanted.bootstrap_servers:
         parser.error("set FAN_KAFKA_BOOTSTRAP_SERVERS or --bootstrap-servers")
+    with exit_on_bad_settings():
+        access = load_settings(LogSettings, kafka_bootstrap_servers=wanted.bootstrap_servers)
+        security = LogSecurity.of(access)
     try:
         counts = asyncio.run(
             replay(
@@ -149,6 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 topic_prefix=wanted.topic_prefix,
                 reasons=frozenset(wanted.reason),
                 dry_run=wanted.dry_run,
+                security=security,
             )
         )
     except TransientError as error:

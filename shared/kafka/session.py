@@ -13,6 +13,7 @@ from shared.errors import TransientError
 from shared.kafka.handler import Handler
 from shared.kafka.publisher import KafkaPublisher
 from shared.kafka.runner import Runner
+from shared.kafka.security import LogSecurity, why_refused
 from shared.kafka.subscribe import ConsumerSettings, make_broker, subscribe
 from shared.kafka.topics import create_topics
 from shared.kafka.writer import CACHED_DOCUMENTS
@@ -28,6 +29,7 @@ GC_THRESHOLDS = (400_000, 50, 100)
 collector takes half of a consumer's time (measured, see ADR 0010)."""
 
 S = TypeVar("S")
+_NOT_NOW = "the log answers, and did not do what was asked"
 
 
 class LogSession:
@@ -39,10 +41,12 @@ class LogSession:
     """
 
     def __init__(self, settings: ServiceSettings, observer: Observer) -> None:
+        self._security = LogSecurity.of(settings)
         self.publisher = KafkaPublisher(
             settings.kafka_bootstrap_servers,
             topic_prefix=settings.topic_prefix,
             client_id=settings.service,
+            security=self._security,
         )
         if settings.crash_at:
             from shared.testing.crash_points import CrashingObserver, CrashingPublisher
@@ -57,7 +61,9 @@ class LogSession:
         self.runners: list[Runner[Any]] = []
         self._settings = settings
         self._observer = observer
-        self._broker = make_broker(settings.kafka_bootstrap_servers, client_id=settings.service)
+        self._broker = make_broker(
+            settings.kafka_bootstrap_servers, client_id=settings.service, security=self._security
+        )
 
     def consume(
         self,
@@ -136,13 +142,18 @@ class LogSession:
                 topic_prefix=settings.topic_prefix,
                 replication_factor=settings.replication_factor,
                 consumed=[(runner.topic, settings.service) for runner in self.runners],
+                security=self._security,
             )
 
     async def _until_the_log_answers(self, step: Callable[[], Awaitable[object]]) -> None:
         async def attempt() -> None:
             try:
                 await step()
-            except (KafkaError, OSError) as error:
-                raise TransientError("the log does not answer") from error
+            except (KafkaError, OSError, TransientError) as error:
+                servers = self._settings.kafka_bootstrap_servers
+                refusal = await why_refused(servers, self._security)
+                if refusal is None:  # it lets us in: the step itself says what it lacks
+                    refusal = str(error) if isinstance(error, TransientError) else _NOT_NOW
+                raise TransientError(refusal) from error
 
         await until_it_answers(attempt, self._observer, self._settings.service)

@@ -16,6 +16,7 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 
 from shared.kafka.consumer import PartitionConsumer
 from shared.kafka.runner import Runner
+from shared.kafka.security import OPEN, LogSecurity
 
 POLL_MS = 1
 """FastStream sleeps this long between two calls that came to nothing; they wait by themselves."""
@@ -71,7 +72,9 @@ def subscribe(broker: KafkaBroker, runner: Runner[Any], settings: ConsumerSettin
             await runner.handle(records, subscriber.consumer)
 
 
-def make_broker(bootstrap_servers: str, *, client_id: str) -> KafkaBroker:
+def make_broker(
+    bootstrap_servers: str, *, client_id: str, security: LogSecurity = OPEN
+) -> KafkaBroker:
     """A broker that neither creates topics, nor converts payloads, nor logs by itself."""
     return _Broker(
         bootstrap_servers.split(","),  # FastStream takes one string for one server
@@ -80,6 +83,7 @@ def make_broker(bootstrap_servers: str, *, client_id: str) -> KafkaBroker:
         logger=None,
         allow_auto_create_topics=False,
         metadata_max_age_ms=METADATA_MAX_AGE_MS,
+        security=security.faststream,
     )
 
 

@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from shared.errors import TransientError
 from shared.events import DEAD_LETTER_HEADROOM_BYTES, TOPICS, dead_letter_topic
+from shared.kafka.security import OPEN, LogSecurity
 
 DEAD_LETTER_RETENTION_MS = 30 * 86_400_000
 
@@ -19,6 +20,7 @@ async def create_topics(
     topic_prefix: str = "",
     replication_factor: int = 1,
     consumed: Iterable[tuple[str, str]] = (),
+    security: LogSecurity = OPEN,
 ) -> None:
     """Create what is missing; what exists is left as it is, partitions are never added.
 
@@ -27,6 +29,7 @@ async def create_topics(
         topic_prefix: put before every name.
         replication_factor: copies of each partition.
         consumed: (topic, service) pairs that need a dead-letter topic.
+        security: how the log knows us.
 
     Raises:
         TransientError: no broker answered, or it refused.
@@ -57,7 +60,7 @@ async def create_topics(
         )
         for name, service in consumed
     ]
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, **security.options)
     try:
         await admin.start()
         response = await admin.create_topics(wanted)
@@ -75,9 +78,11 @@ async def create_topics(
             raise TransientError(f"topic {name} can't be created: {error_type.__name__}")
 
 
-async def partitions_of(bootstrap_servers: str, topic: str) -> list[int]:
+async def partitions_of(
+    bootstrap_servers: str, topic: str, *, security: LogSecurity = OPEN
+) -> list[int]:
     """The numbers of a topic's partitions, with its prefix; none where the topic is missing."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, **security.options)
     await admin.start()
     try:
         found = await admin.describe_topics([topic])

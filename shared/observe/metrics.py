@@ -62,6 +62,9 @@ HTTP_SECONDS = Metric(
     "fan_http_request_seconds", "histogram", "From a request's headers to its answer.", ("route",)
 )
 HTTP_IN_FLIGHT = Metric("fan_http_in_flight_requests", "gauge", "Requests at work now.")
+HTTP_UNFINISHED = Metric(
+    "fan_http_unfinished_requests", "gauge", "Requests whose head or body is not whole yet."
+)
 HTTP_REFUSED = Metric(
     "fan_http_refused_total",
     "counter",
@@ -123,10 +126,10 @@ FAILURES = Metric(
 )
 
 SHARED_METRICS: tuple[Metric, ...] = (
-    HTTP_REQUESTS, HTTP_SECONDS, HTTP_IN_FLIGHT, HTTP_REFUSED, DEPENDENCY_UP, LOOP_LAG_SECONDS,
-    BATCHES, RECORDS, BATCH_SECONDS, DEAD_LETTERS, RECORDS_EXPIRED, RACES_LOST, ANNOUNCED,
-    ANNOUNCE_SECONDS, PAUSED_PARTITIONS, PAUSES, STOPPED_PARTITIONS, COMMITTED_OFFSET, LAG_RECORDS,
-    LAG_SECONDS, FAILURES,
+    HTTP_REQUESTS, HTTP_SECONDS, HTTP_IN_FLIGHT, HTTP_UNFINISHED, HTTP_REFUSED, DEPENDENCY_UP,
+    LOOP_LAG_SECONDS, BATCHES, RECORDS, BATCH_SECONDS, DEAD_LETTERS, RECORDS_EXPIRED, RACES_LOST,
+    ANNOUNCED, ANNOUNCE_SECONDS, PAUSED_PARTITIONS, PAUSES, STOPPED_PARTITIONS, COMMITTED_OFFSET,
+    LAG_RECORDS, LAG_SECONDS, FAILURES,
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import bson
 from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING, InsertOne, UpdateOne
-from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
 
 from shared.errors import TransientError
 from shared.store.client import Database
@@ -19,6 +19,8 @@ from shared.store.ports import DOCUMENT_LIMIT_BYTES, GuardedWrite, PartitionBook
 READ_AT_ONCE = 100
 """Ids in one `$in`: the embedded server takes quadratic time in them."""
 DUPLICATE_KEY = 11000
+_NOT_LET_IN = frozenset({13, 18})  # Unauthorized, AuthenticationFailed
+_REFUSED_BEFORE = "AuthenticationFailed"  # after the first time, the driver finds no server at all
 VERSION = "v"
 TOKEN = "w"  # noqa: S105 -- a field's name
 """Names the write that made this version, so that an unclear bulk can be told apart."""
@@ -30,7 +32,15 @@ def transient(doing: str) -> Iterator[None]:
     try:
         yield
     except PyMongoError as error:
-        raise TransientError(f"the store failed while {doing}: {type(error).__name__}") from None
+        raise TransientError(f"the store failed while {doing}: {_kind(error)}") from None
+
+
+def _kind(error: PyMongoError) -> str:
+    """What failed, in words that quote nothing."""
+    is_refused = isinstance(error, OperationFailure) and error.code in _NOT_LET_IN
+    if is_refused or _REFUSED_BEFORE in str(error):
+        return "it refuses this user or password; check FAN_MONGODB_URL and the user's roles"
+    return type(error).__name__
 
 
 class MongoGuardedStore:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 
 from starlette.types import Message, Receive, Scope, Send
 
 from shared.errors import FanEngagementError
 from shared.web.errors import HttpError
-from shared.web.limits import BODY_DEADLINE_S, BODY_LIMIT_BYTES
+from shared.web.limits import BODY_LIMIT_BYTES
 
 Header = tuple[bytes, bytes]
 CLIENT_GONE_STATUS = 499
+NOSNIFF: Header = (b"x-content-type-options", b"nosniff")
+"""No browser may guess that an answer is something else than we say."""
 
 
 class BodyError(HttpError):
@@ -26,14 +27,6 @@ class BodyTooLargeError(BodyError):
         super().__init__(413, "body_too_large", f"A body may have {limit} bytes.")
 
 
-class BodyTimeoutError(BodyError):
-    """408: it did not arrive in time."""
-
-    def __init__(self) -> None:
-        # Whatever still arrives would be read as the next request, so the connection ends here.
-        super().__init__(408, "body_timeout", "The body came too slowly.", {"Connection": "close"})
-
-
 class BadContentLengthError(BodyError):
     """400: the header is not a number."""
 
@@ -45,36 +38,25 @@ class ClientGoneError(FanEngagementError):
     """The client closed the connection; there is nobody to answer."""
 
 
-async def read_body(
-    scope: Scope,
-    receive: Receive,
-    *,
-    limit: int = BODY_LIMIT_BYTES,
-    deadline_s: float | None = BODY_DEADLINE_S,
-) -> bytes:
+async def read_body(scope: Scope, receive: Receive, *, limit: int = BODY_LIMIT_BYTES) -> bytes:
     """The whole body of a request.
+
+    It needs no deadline: a request reaches its route when its body is whole (`protocol`).
 
     Args:
         scope: the request, for its Content-Length: too much is refused before a byte is read.
         receive: the request's channel.
         limit: bytes that the body may have.
-        deadline_s: seconds from now within which it must be complete; None where the
-            connection's own deadline (`Limits.request_timeout_s`) does, which costs no timer.
 
     Raises:
-        BodyError: it is too large, too slow or wrongly announced; answer with its status.
+        BodyError: it is too large or wrongly announced; answer with its status.
         ClientGoneError: the client went away.
     """
     _check_announced(scope, limit)
     try:
-        if deadline_s is None:
-            return await _gather(receive, limit)
-        async with asyncio.timeout(deadline_s):
-            return await _gather(receive, limit)
+        return await _gather(receive, limit)
     except BodyTooLargeError:
         raise BodyTooLargeError(limit) from None
-    except TimeoutError:
-        raise BodyTimeoutError from None
 
 
 async def send_response(
@@ -83,12 +65,12 @@ async def send_response(
     body: bytes = b"",
     headers: Iterable[Header] = ((b"content-type", b"text/plain; charset=utf-8"),),
 ) -> None:
-    """Send a whole answer; its length is added to the headers."""
+    """Send a whole answer; its length and `nosniff` are added to the headers."""
     await send(
         {
             "type": "http.response.start",
             "status": status,
-            "headers": [*headers, (b"content-length", b"%d" % len(body))],
+            "headers": [*headers, NOSNIFF, (b"content-length", b"%d" % len(body))],
         }
     )
     await send({"type": "http.response.body", "body": body})

@@ -55,12 +55,11 @@ class HttpError(FanEngagementError):
 
     @property
     def raw_headers(self) -> list[tuple[bytes, bytes]]:
-        """All headers of the answer but its length, as ASGI wants them."""
+        """The headers of the answer but those of every answer, as ASGI wants them."""
         extra = [(name.lower().encode(), value.encode()) for name, value in self.headers.items()]
         return [
             (b"content-type", PROBLEM_TYPE),
             (b"cache-control", b"no-store"),
-            (b"x-content-type-options", b"nosniff"),
             *extra,
         ]
 

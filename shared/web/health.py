@@ -28,7 +28,8 @@ REMEMBER_S = 1.0
 """However often it is asked, a dependency is looked at once in this time."""
 WELL = "ok"
 NOT_WELL = "not well"
-PROBES = frozenset({"/livez", "/readyz", "/metrics"})
+LIVEZ = "/livez"
+PROBES = frozenset({LIVEZ, "/readyz", "/metrics"})
 
 
 class Phase(StrEnum):

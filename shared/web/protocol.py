@@ -1,31 +1,35 @@
-"""The HTTP/1.1 edge: uvicorn's protocol, with bounds on slow and greedy clients.
+"""The HTTP/1.1 edge: uvicorn's protocol, with bounds on slow, greedy and devious clients.
 
-uvicorn bounds idle connections only: one that sends a byte a second holds its socket for ever, and
-headers may grow without end. Here every connection has one deadline for what it still owes us; the
-service looks at all of them a few times a second, which costs a request no timer of its own.
+uvicorn starts a request with its head and bounds idle connections only: one that sends a byte a
+second is at work for ever. Here a request reaches the application when its body is whole; until
+then it is counted in the `crowd`, and has one deadline for what it still owes us. The service looks
+at all connections a few times a second, which costs a request no timer of its own.
+
+Nothing is read as a request that another server could read otherwise: exactly one Host, no coding
+but `chunked`, no trailers, nothing behind a request that asks for another protocol.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from shared.observe.logs import get_logger
+from shared.web.crowd import TOO_MANY_CONNECTIONS, Crowd, peer_namer
 from shared.web.errors import HttpError, unavailable
-from shared.web.limits import Limits
-
-REFUSALS = (
-    "too_many_connections", "head_too_slow", "head_too_large", "body_too_slow", "body_too_large",
-    "answer_unread", "bad_http", "busy", "starting", "stopping",
-)  # fmt: skip
-"""The bounded reasons of `fan_http_refused_total`."""
+from shared.web.heads import NO_TRAILERS, VERSIONS, body_of
+from shared.web.limits import BODY_LIMIT_BYTES, Limits
+from shared.web.quiet import QUIET
+from shared.web.refusals import (
+    BAD_HTTP,
+    BODY_TOO_SLOW,
+    HEAD_TOO_LARGE,
+    HEAD_TOO_SLOW,
+    PIPELINED_TOO_FAR,
+    written,
+)
 
 Refused = Callable[[str], None]
 
@@ -34,50 +38,65 @@ class BoundedProtocol(HttpToolsProtocol):
     """One connection. Made by `bounded_protocol`, which fills in the class attributes."""
 
     limits: Limits
+    crowd: Crowd
     refused: Refused
+    name_peer: Callable[[str], str | None]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.logger = _QUIET  # a stranger's bad request is counted, not logged
+        self.logger = QUIET  # a stranger's bad request is counted, not logged
         self.access_log = False
-        self._owes_by: float | None = None
+        self.peer: str | None = None
+        self._owes_by = 0.0
+        """By when the client must have done what is next: unless we owe it an answer."""
         self._unread_since: float | None = None
         self._now = self._began = 0.0
         """When the last packet came, and the first one of the request that is read."""
         self._in_head, self._in_body = True, False
-        self._head_bytes = 0
-        self._packet_bytes = 0
-        self._body_bytes = 0
-        self._problem: tuple[str, HttpError] | None = None
+        self._is_in_crowd = self._is_deaf = False
+        self._held: tuple[RequestResponseCycle, Any] | None = None
+        """A request that has its turn and waits for the end of its body."""
+        self._working: RequestResponseCycle | None = None
+        self._announced_bytes = self._head_bytes = self._packet_bytes = self._body_bytes = 0
+        self._problem: HttpError | None = None
 
     # What the transport tells
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Give the new connection its deadline, unless there are too many."""
+        """Give the new connection its deadline and its place, unless there are too many."""
         super().connection_made(transport)
-        self._owes_by = self.loop.time() + self.limits.head_timeout_s
-        if len(self.connections) > self.limits.max_connections:
-            self._refuse("too_many_connections", unavailable("too_many_connections"))
+        self._now = self._began = self.loop.time()
+        self._owes_by = self._now + self.limits.head_timeout_s
+        self.peer = self.name_peer(self.client[0]) if self.client else None
+        everyone = cast("set[BoundedProtocol]", self.connections)
+        if not self.crowd.make_room(everyone, self):
+            self._refuse(unavailable(TOO_MANY_CONNECTIONS))
+            return
+        self._is_in_crowd = True
+        self.crowd.enter(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Free its place."""
+        self._is_in_crowd = False
+        self.crowd.forget(self)
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse, and bound a head that does not end, and what is read of a body nobody wants."""
-        if self.transport.is_closing():
+        if self._is_deaf or self.transport.is_closing():
             return
         self._now = self.loop.time()
-        if self._owes_by is None:
-            self._owes_by = self._now + self.limits.head_timeout_s
         size = self._packet_bytes = len(data)
         HttpToolsProtocol.data_received(self, data)
         if self._in_head:
             # A head that is still incomplete; complete ones are measured in on_headers_complete.
             self._head_bytes += size
             if self._head_bytes > self.limits.head_limit_bytes:
-                self._refuse("head_too_large", _HEAD_TOO_LARGE)
+                self._refuse(HEAD_TOO_LARGE)
         elif self._in_body:
-            self._body_bytes += size
-            if self._body_bytes > self.limits.drained_bytes and not self.transport.is_closing():
-                self.refused("body_too_large")
-                self.transport.close()
+            self._read_on(size)
+        if (self._in_head or self._in_body) is not self._is_in_crowd:
+            self._join_or_leave()
 
     def pause_writing(self) -> None:
         """The client reads too slowly."""
@@ -89,43 +108,99 @@ class BoundedProtocol(HttpToolsProtocol):
         super().resume_writing()
         self._unread_since = None
 
-    # What the parser tells
-
-    # On the way of every request: the parent is called by its name, which is faster than `super()`.
+    # What the parser tells: on the way of every request, so the parent is called by its name, which
+    # is faster than `super()`.
 
     def on_message_begin(self) -> None:
         """A request begins."""
         HttpToolsProtocol.on_message_begin(self)
         self._began = self._now
-        if self._owes_by is None:  # it follows another one in the same packet
-            self._owes_by = self._began + self.limits.head_timeout_s
+        self._owes_by = self._began + self.limits.head_timeout_s
         self._in_head = True
         self._head_bytes = self._body_bytes = 0
 
     def on_headers_complete(self) -> None:
-        """Bound the head, then let uvicorn start the request."""
+        """Bound and judge the head, then let uvicorn make the request."""
         self._in_head = False
-        if self._is_head_too_large():
-            self._problem = ("head_too_large", _HEAD_TOO_LARGE)
+        self._problem = self._problem_of_head()
+        if self._problem is not None:
             raise ValueError  # stops the parser, which then calls send_400_response
         self._in_body = True
         self._owes_by = self._began + self.limits.request_timeout_s
         HttpToolsProtocol.on_headers_complete(self)
+        if self.scope["http_version"] not in VERSIONS:
+            raise ValueError
+        self.headers = NO_TRAILERS  # else they would stand among the headers that we judged
 
     def on_message_complete(self) -> None:
-        """The client owes us nothing more."""
+        """The request is whole: now it is work."""
         HttpToolsProtocol.on_message_complete(self)
         self._in_body = False
-        # Answered before its body ended: uvicorn's own timer was cleared by the body's bytes.
-        answered = self.cycle.response_complete
-        self._owes_by = self._now + self.limits.keep_alive_s if answered else None
+        if self._held is not None:
+            self._start_held()
+        elif self.cycle.response_complete:  # answered before its body ended
+            self._owes_by = self._now + self.limits.keep_alive_s
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what the parser could not read."""
-        reason, problem = self._problem or ("bad_http", _BAD_HTTP)
-        self._refuse(reason, problem)
+        if self._problem is PIPELINED_TOO_FAR:
+            self.refused(PIPELINED_TOO_FAR.code)
+            self._listen_no_more()  # what was asked before is answered
+        else:
+            self._refuse(self._problem or BAD_HTTP)
 
-    # What the service asks
+    # What uvicorn asks of itself
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """A request has its turn; it waits for its body unless that is refused by its length."""
+        self._held = (cycle, app)
+        if not cycle.more_body or self._announced_bytes > BODY_LIMIT_BYTES:
+            self._start_held()
+        elif cycle.waiting_for_100_continue:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            cycle.waiting_for_100_continue = False
+
+    def _should_upgrade(self) -> bool:
+        return False  # we speak one protocol
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """What follows is for a protocol that nobody speaks here: it must not become a request."""
+        self._listen_no_more()
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or wait for one; no timer, unlike uvicorn's own."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif not (self._in_head or self._in_body):
+            self._owes_by = self.loop.time() + self.limits.keep_alive_s
+
+    def shutdown(self) -> None:
+        """The service stops: a request that is not whole is none at work."""
+        if self._held is None:
+            super().shutdown()
+        else:
+            self._refuse(unavailable("stopping"))
+
+    # What the service and the crowd ask
+
+    @property
+    def waits_since(self) -> float | None:
+        """Since when it waits for its client; None while we owe an answer, and at its end."""
+        if self._is_at_work() or self.transport.is_closing():
+            return None
+        return self._began if self._in_head or self._in_body else self._now
+
+    def give_way(self, reason: str) -> None:
+        """End for the sake of others."""
+        if self._is_in_crowd:
+            self._refuse(unavailable(reason))
+        else:
+            self.refused(reason)
+            self.transport.close()  # it asked nothing, so there is nothing to answer
 
     def cut_if_late(self, now: float) -> None:
         """End the connection if its client owes us something for too long."""
@@ -135,19 +210,26 @@ class BoundedProtocol(HttpToolsProtocol):
             if now - self._unread_since > self.limits.write_timeout_s:
                 self.refused("answer_unread")
                 self.transport.abort()
-            return
-        if self._owes_by is None or now < self._owes_by:
-            return
-        cycle = self._request_at_work()
-        if cycle is not None and not cycle.more_body:
-            return  # we owe the client; what it sends beyond waits
-        if cycle is not None:
-            self.refused("body_too_slow")
-            self.transport.abort()
-        elif self._in_head:
-            self._refuse("head_too_slow", _HEAD_TOO_SLOW)
-        else:
-            self.transport.close()
+        elif now >= self._owes_by and not self._is_at_work():
+            if self._in_head:
+                self._refuse(HEAD_TOO_SLOW)
+            elif self._held is not None:
+                self._refuse(BODY_TOO_SLOW)
+            else:
+                self.transport.close()
+
+    def _problem_of_head(self) -> HttpError | None:
+        if self._is_head_too_large():
+            return HEAD_TOO_LARGE
+        body = body_of(self.headers, self.parser.get_http_version)
+        if isinstance(body, HttpError):
+            return body
+        self._announced_bytes = body or 0
+        if body != 0 and self.parser.should_upgrade():
+            return BAD_HTTP  # the parser would keep the body from us
+        if len(self.pipeline) >= self.limits.max_pipelined:
+            return PIPELINED_TOO_FAR
+        return None
 
     def _is_head_too_large(self) -> bool:
         if len(self.headers) > self.limits.max_headers:
@@ -157,56 +239,61 @@ class BoundedProtocol(HttpToolsProtocol):
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         return size > self.limits.head_limit_bytes
 
-    def _refuse(self, reason: str, problem: HttpError) -> None:
-        self.refused(reason)
-        if self._request_at_work() is None:  # else its answer would be mixed with ours
-            body = problem.body
-            head = [STATUS_LINE[problem.status]]
-            for name, value in (
-                *problem.raw_headers,
-                (b"content-length", b"%d" % len(body)),
-                (b"connection", b"close"),
-            ):
-                head += [name, b": ", value, b"\r\n"]
-            self.transport.write(b"".join([*head, b"\r\n", body]))
+    def _read_on(self, size: int) -> None:
+        self._body_bytes += size
+        if self._held is not None and len(self._held[0].body) > BODY_LIMIT_BYTES:
+            self._start_held()  # only to be refused
+        if self._body_bytes > self.limits.drained_bytes and not self.transport.is_closing():
+            self.refused("body_too_large")
+            self.transport.close()
+
+    def _start_held(self) -> None:
+        if self._held is not None:
+            (self._working, app), self._held = self._held, None
+            super()._start_asgi_task(self._working, app)
+
+    def _is_at_work(self) -> bool:
+        return self._working is not None and not self._working.response_complete
+
+    def _listen_no_more(self) -> None:
+        """Answer what was asked, and end."""
+        self._is_deaf = True
+        self.cycle.keep_alive = False
+        if self.cycle.response_complete:
+            self.transport.close()
+
+    def _join_or_leave(self) -> None:
+        if self._is_in_crowd:
+            self._leave_crowd()
+        elif not self.transport.is_closing():
+            self._is_in_crowd = True
+            self.crowd.enter(self)
+
+    def _leave_crowd(self) -> None:
+        if self._is_in_crowd:
+            self._is_in_crowd = False
+            self.crowd.leave(self)
+
+    def _refuse(self, problem: HttpError) -> None:
+        self.refused(problem.code)
+        self._leave_crowd()
+        if not self._is_at_work():  # else its answer would be mixed with ours
+            self.transport.write(written(problem))
         self.transport.close()
 
-    def _request_at_work(self) -> RequestResponseCycle | None:
-        cycle: RequestResponseCycle | None = self.cycle  # None until the first request
-        return None if cycle is None or cycle.response_complete else cycle
 
-
-def bounded_protocol(limits: Limits, refused: Refused) -> type[BoundedProtocol]:
+def bounded_protocol(limits: Limits, refused: Refused, crowd: Crowd) -> type[BoundedProtocol]:
     """The protocol class of one service.
 
     Args:
         limits: what a client may do.
         refused: called with one of REFUSALS for each connection that is cut.
+        crowd: of all its connections.
     """
-    attributes = {"limits": limits, "refused": staticmethod(refused)}
+    attributes = {
+        "limits": limits,
+        "crowd": crowd,
+        "refused": staticmethod(refused),
+        "name_peer": staticmethod(peer_namer(limits.trusted_proxies)),
+    }
     return type("ServiceProtocol", (BoundedProtocol,), attributes)
-
-
-_HEAD_TOO_LARGE = HttpError(431, "head_too_large", "The headers are too large.")
-_HEAD_TOO_SLOW = HttpError(408, "head_too_slow", "The headers came too slowly.")
-_BAD_HTTP = HttpError(400, "bad_http", "This is not a valid HTTP/1.1 request.")
-
-
-class _Quiet:
-    """Stands in for uvicorn's logger of one connection: only what the shell missed is an error."""
-
-    level = 100
-
-    def __init__(self) -> None:
-        self._log = get_logger(__name__)
-
-    def log(self, *_args: object) -> None:
-        """Say nothing."""
-
-    warning = info = log
-
-    def error(self, message: str, *_args: object, exc_info: BaseException | None = None) -> None:
-        self._log.error("http.protocol.failed", what=message.strip(), exc_info=exc_info)
-
-
-_QUIET: Any = _Quiet()

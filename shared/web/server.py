@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
+from shared.web.crowd import Crowd
 from shared.web.limits import Limits
 from shared.web.protocol import BoundedProtocol, bounded_protocol
 
@@ -21,14 +22,17 @@ class HttpServer:
         app: the ASGI application.
         limits: of connections.
         refused: called with a bounded reason for each connection that is cut.
+        crowd: of all its connections.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits, refused: Callable[[str], None]) -> None:
+    def __init__(
+        self, app: ASGIApp, limits: Limits, refused: Callable[[str], None], crowd: Crowd
+    ) -> None:
         self._limits = limits
         self._server = _Server(
             uvicorn.Config(
                 app,
-                http=bounded_protocol(limits, refused),
+                http=bounded_protocol(limits, refused, crowd),
                 ws="none",
                 lifespan="off",
                 log_config=None,

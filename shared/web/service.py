@@ -30,11 +30,13 @@ from starlette.types import ASGIApp
 
 from shared.errors import FanEngagementError
 from shared.observe.logs import configure_logs, get_logger, log_lost_errors
-from shared.observe.metrics import Meter
+from shared.observe.metrics import HTTP_UNFINISHED, Meter
 from shared.observe.watchdog import Progress, Watchdog
 from shared.settings import ServiceSettings, unknown_variables
+from shared.web.crowd import Crowd
 from shared.web.health import Check, Health, Phase
 from shared.web.limits import Limits
+from shared.web.open_files import connections_that_fit
 from shared.web.server import HttpServer
 from shared.web.shell import Shell
 
@@ -96,6 +98,8 @@ class Service:
         self.port: int | None = None
         """Where it listens, once it does."""
         self._limits = limits or Limits.of(settings)
+        self._crowd = Crowd.of(self._limits)
+        self.meter.gauge(HTTP_UNFINISHED).set_function(lambda: len(self._crowd))
         self._hooks = tuple(hooks)
         self._tasks = dict(tasks or {})
         self._progress = dict(progress or {})
@@ -121,6 +125,7 @@ class Service:
         configure_logs(self.settings)
         for name in unknown_variables(type(self.settings)):
             self._log.warning("settings.variable.unknown", variable=name)
+        self._crowd.most_connections = connections_that_fit(self._limits.max_connections)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             try:
                 code = runner.run(self.serve(handle_signals=True))
@@ -171,7 +176,7 @@ class Service:
                 await self._stop_hook(hook)
 
     async def _serve_http(self) -> None:
-        http = HttpServer(self.asgi, self._limits, self.asgi.count_refusal)
+        http = HttpServer(self.asgi, self._limits, self.asgi.count_refusal, self._crowd)
         host, port = self.settings.http_host, self.settings.http_port
         try:
             self.port = await http.start(host, port)

@@ -10,6 +10,7 @@ import asyncio
 import re
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from prometheus_client import Counter, Histogram
 from starlette.exceptions import HTTPException
@@ -24,6 +25,7 @@ from shared.settings import ServiceSettings
 from shared.web.auth import PRINCIPAL, TokenGate, is_staff_path, split_routes
 from shared.web.body import (
     CLIENT_GONE_STATUS,
+    NOSNIFF,
     ClientGoneError,
     header,
     read_body,
@@ -31,15 +33,23 @@ from shared.web.body import (
     send_error,
 )
 from shared.web.errors import HttpError, from_starlette, internal_error, unavailable
-from shared.web.health import PROBES, Health, Phase
+from shared.web.health import LIVEZ, PROBES, Health, Phase
 from shared.web.limits import Limits
-from shared.web.protocol import REFUSALS
+from shared.web.refusals import REFUSALS
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNMATCHED = "unmatched"
 _SEGMENT = re.compile(r"/[A-Za-z0-9_-]+")
 TRACE = "trace"
 """Where `scope["state"]` keeps the request's `Trace`, for routes but not for the hot path."""
+
+
+@dataclass(slots=True)
+class Turnstile:
+    """Requests of one kind that are at work: no kind takes another one's places."""
+
+    most: int
+    inside: int = 0
 
 
 class Shell:
@@ -51,7 +61,7 @@ class Shell:
         raw_routes: the hot path, as raw ASGI applications by first path segment, such as
             `{"/wechat": app}` for /wechat and all below. They read their body themselves.
         health: answers the probes.
-        limits: of requests at work.
+        limits: of requests at work, for webhooks, staff, other public routes and probes each.
         meter: makes the shell's metrics.
     """
 
@@ -72,10 +82,12 @@ class Shell:
         self._raw = dict(raw_routes)
         self._gate = TokenGate(settings.staff_tokens)
         self._health = health
-        self._limits = limits
         self._log = get_logger(__name__)
-        self._in_flight = 0
-        meter.gauge(metrics.HTTP_IN_FLIGHT).set_function(lambda: self._in_flight)
+        self._webhooks, self._staffs, self._others = (
+            Turnstile(limits.max_in_flight) for _ in range(3)
+        )
+        self._probes = Turnstile(limits.max_probes)
+        meter.gauge(metrics.HTTP_IN_FLIGHT).set_function(lambda: self.in_flight)
         self._requests = meter.counter(metrics.HTTP_REQUESTS)
         seconds = meter.histogram(metrics.HTTP_SECONDS)
         self._durations: dict[str, Histogram] = {}
@@ -89,7 +101,7 @@ class Shell:
     @property
     def in_flight(self) -> int:
         """Requests at work now."""
-        return self._in_flight
+        return self._webhooks.inside + self._staffs.inside + self._others.inside
 
     def count_refusal(self, reason: str) -> None:
         """Count what never became a request; `reason` is one of REFUSALS."""
@@ -100,22 +112,47 @@ class Shell:
         if scope["type"] != "http":
             await _decline(scope, receive, send)
             return
-        if scope["path"] in PROBES:
-            await self._health.answer(scope, send)
+        path: str = scope["path"]
+        if path in PROBES:
+            await self._probe(scope, send)
             return
-        refusal = self._refusal()
-        if refusal is None:
-            await self._answer(scope, receive, send)
+        end = path.find("/", 1)
+        prefix = path if end < 0 else path[:end]
+        raw = self._raw.get(prefix)
+        if raw is not None:
+            turnstile = self._webhooks
         else:
-            self.count_refusal(refusal)
-            await send_error(send, unavailable(refusal))
-
-    def _refusal(self) -> str | None:
+            turnstile = self._staffs if is_staff_path(path) else self._others
         if self._health.phase is not Phase.RUNNING:
-            return self._health.phase.value
-        return "busy" if self._in_flight >= self._limits.max_in_flight else None
+            await self._turn_away(self._health.phase.value, send)
+        elif turnstile.inside >= turnstile.most:
+            await self._turn_away("busy", send)
+        else:
+            turnstile.inside += 1
+            try:
+                await self._answer(raw, prefix, scope, receive, send)
+            finally:
+                turnstile.inside -= 1
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _probe(self, scope: Scope, send: Send) -> None:
+        """Answer a probe; /livez always, since who gets no answer there kills the process."""
+        probes = self._probes
+        if probes.inside >= probes.most and scope["path"] != LIVEZ:
+            await self._turn_away("busy", send)
+            return
+        probes.inside += 1
+        try:
+            await self._health.answer(scope, send)
+        finally:
+            probes.inside -= 1
+
+    async def _turn_away(self, reason: str, send: Send) -> None:
+        self.count_refusal(reason)
+        await send_error(send, unavailable(reason))
+
+    async def _answer(
+        self, raw: ASGIApp | None, route: str, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         status = 0
 
         async def watched(message: Message) -> None:
@@ -124,12 +161,6 @@ class Shell:
                 status = message["status"]
             await send(message)
 
-        path: str = scope["path"]
-        end = path.find("/", 1)
-        prefix = path if end < 0 else path[:end]
-        raw = self._raw.get(prefix)
-        route = prefix
-        self._in_flight += 1
         started = time.perf_counter()
         try:
             if raw is not None:
@@ -157,7 +188,6 @@ class Shell:
                 raise  # half an answer is out; the server cuts the connection
             await send_error(watched, internal_error())
         finally:
-            self._in_flight -= 1
             self._count(scope, route, status, time.perf_counter() - started)
 
     def _find(self, scope: Scope) -> Route:
@@ -186,7 +216,7 @@ class Shell:
         state[TRACE] = trace
         with bound(trace_id=trace.trace_id):
             body = await read_body(scope, receive)
-            await route.handle(scope, replay(body, receive), send)
+            await route.handle(scope, replay(body, receive), _never_sniffed(send))
 
     def _count(self, scope: Scope, route: str, status: int, seconds: float) -> None:
         method = scope["method"]
@@ -206,6 +236,18 @@ class Shell:
                 caller=caller.name,
                 seconds=round(seconds, 4),
             )
+
+
+def _never_sniffed(send: Send) -> Send:
+    """Add `nosniff` to the answer of a route, as `send_response` does to all others."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [h for h in message.get("headers", ()) if h[0].lower() != NOSNIFF[0]]
+            message = {**message, "headers": [*headers, NOSNIFF]}
+        await send(message)
+
+    return sending
 
 
 async def _decline(scope: Scope, receive: Receive, send: Send) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import os
 import secrets
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import pytest
 
@@ -75,7 +75,14 @@ class Parts:
         return self._endpoints[name]
 
 
-def start_or_skip(part: EmbeddedLog | EmbeddedStore | KafkaCluster | CompiledStore) -> str:
+class Part(Protocol):
+    """Something that may be missing on this machine."""
+
+    def start(self) -> str:
+        """Start it and tell where it is reached."""
+
+
+def start_or_skip(part: Part) -> str:
     """Start a part; one that this machine lacks skips the test, in CI it fails."""
     try:
         return part.start()

@@ -90,6 +90,7 @@ async def test_both_platforms_verification_gets_its_echo_string(
     for path, request in (("/wechat/brand", wechat), ("/weibo/brand", weibo)):
         answer = await client.get(path, params=dict(request.query))
         assert (answer.status_code, answer.text) == (200, request.query["echostr"])
+        assert answer.headers["x-content-type-options"] == "nosniff"
     assert edge.count("wechat", "greeted") == 1
     assert edge.publisher.records == []
 
@@ -291,7 +292,11 @@ async def test_staff_are_told_to_come_again_while_the_store_is_away(
 @pytest.fixture
 async def served() -> AsyncIterator[Edge]:
     """The edge on a real socket, with little patience."""
-    edge = Edge(limits=Limits(head_timeout_s=1.0, request_timeout_s=2.0, sweep_every_s=0.05))
+    edge = Edge(
+        limits=Limits(
+            head_timeout_s=1.0, request_timeout_s=2.0, sweep_every_s=0.05, max_in_flight=8
+        )
+    )
     serving = asyncio.create_task(edge.service.serve())
     async with asyncio.timeout(30):
         while edge.service.port is None:
@@ -326,3 +331,22 @@ async def test_a_push_over_a_real_socket_is_taken(served: Edge) -> None:
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{served.service.port}") as client:
         answer = await post(client, "/wechat/brand", request)
     assert (answer.status_code, answer.content) == (200, b"success")
+
+
+async def test_heads_without_their_bodies_keep_no_push_from_being_taken(served: Edge) -> None:
+    writers = []
+    for _ in range(20):
+        _, writer = await asyncio.open_connection("127.0.0.1", served.service.port)
+        writer.write(HALF_A_HEAD + b"Content-Length: 500\r\n\r\n")
+        writers.append(writer)
+    unfinished = served.meter.registry.get_sample_value
+    async with asyncio.timeout(30):
+        while unfinished("fan_http_unfinished_requests") != len(writers):
+            await asyncio.sleep(0.01)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{served.service.port}") as client:
+        answer = await post(client, "/wechat/brand", sealed_request(text_xml()))
+        staff = await client.get("/v1/nothing", headers={"authorization": f"Bearer {STAFF_TOKEN}"})
+    assert (answer.status_code, answer.content) == (200, b"success")
+    assert staff.status_code == 404
+    for writer in writers:
+        writer.close()

@@ -11,8 +11,10 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from shared.web.body import read_body, send_response
+from shared.web.crowd import Crowd
 from shared.web.limits import Limits
-from shared.web.protocol import REFUSALS, bounded_protocol
+from shared.web.protocol import bounded_protocol
+from shared.web.refusals import REFUSALS
 
 LIMITS = Limits(head_limit_bytes=2048, drained_bytes=10_000)
 REQUESTS = [
@@ -63,7 +65,7 @@ def exchange(packets: Sequence[bytes]) -> tuple[bytes, list[str]]:
     async def talk() -> bytes:
         state = ServerState()
         config = uvicorn.Config(echo, ws="none", log_config=None, access_log=False)
-        protocol = bounded_protocol(LIMITS, refused.append)(
+        protocol = bounded_protocol(LIMITS, refused.append, Crowd.of(LIMITS))(
             config=config, server_state=state, app_state={}
         )
         transport = RecordingTransport()
