@@ -1,0 +1,137 @@
+"""The command `make mutate`: runs mutmut group by group, in copies, and sums up.
+
+    python -m tools.mutate [--again] [--workers N] [GROUP …]
+
+Writes `var/mutate/summary.json`, ``{module: {mutants, noticed, equivalent}}``, and lists the
+survivors. `--again` keeps what an earlier run noticed and tries the rest anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from tools.mutate.core import GROUPS, Group
+from tools.mutate.equivalents import read_equivalents
+from tools.mutate.mutants import Change, Mutant, forget_unnoticed, read_mutants
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+FOLDER: Final = ROOT / "var" / "mutate"
+SUMMARY: Final = FOLDER / "summary.json"
+LIST: Final = ROOT / "tests" / "mutation.md"
+COPIED: Final = ("deploy", "docs", "services", "shared", "tests", "tools", "pyproject.toml")
+AIM: Final = 0.9
+"""Noticed mutants of those that are not equivalent, for each module."""
+
+_SETTINGS: Final = """
+[tool.mutmut]
+source_paths = ["services", "shared"]
+only_mutate = {modules}
+also_copy = ["deploy", "docs", "tools"]
+pytest_add_cli_args = [
+  "-p", "no:xdist", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib",
+]
+pytest_add_cli_args_test_selection = {tests}
+do_not_mutate_patterns = ['^\\s*raise \\w+\\(', '^\\s*f?"[^"]*",?$']
+track_dependencies = false
+use_git_change_detection = false
+on_dependency_change = "ignore"
+"""
+"""Words of errors are for people: no test should hold them letter by letter."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; see the module."""
+    parser = argparse.ArgumentParser(prog="python -m tools.mutate")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help="only these groups of modules")
+    parser.add_argument("--again", action="store_true", help="try only what was not noticed yet")
+    parser.add_argument("--report", action="store_true", help="run nothing, sum up what there is")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    wanted = parser.parse_args(arguments)
+    names = [group.name for group in GROUPS]
+    for name in wanted.groups:
+        if name not in names:
+            parser.error(f"no group {name!r}; there are {', '.join(names)}")
+    groups = [one for one in GROUPS if not wanted.groups or one.name in wanted.groups]
+    if not wanted.report:
+        for group in groups:
+            _run(group, again=wanted.again, workers=wanted.workers)
+    return _sum_up(groups)
+
+
+def _run(group: Group, *, again: bool, workers: int) -> None:
+    folder = FOLDER / group.name
+    if not again:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in COPIED:
+        _copy(ROOT / name, folder / name)
+    with (folder / "pyproject.toml").open("a", encoding="utf-8") as settings:
+        modules, tests = json.dumps(group.modules), json.dumps(group.tests)
+        settings.write(_SETTINGS.format(modules=modules, tests=tests))
+    for module in group.modules:
+        forget_unnoticed(folder / "mutants", module)
+    sys.stdout.write(f"--- {group.name}: {', '.join(group.modules)}\n")
+    sys.stdout.flush()
+    mutmut = Path(sys.executable).with_name("mutmut")
+    subprocess.run(  # noqa: S603 - our own arguments
+        [mutmut, "run", "--max-children", str(workers)], cwd=folder, check=True
+    )
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_file():
+        shutil.copy2(source, target)
+        return
+    ignored = shutil.ignore_patterns("__pycache__", "node_modules")
+    shutil.copytree(source, target, ignore=ignored, dirs_exist_ok=True)
+
+
+def _sum_up(groups: Sequence[Group]) -> int:
+    equivalents = read_equivalents(LIST.read_text("utf-8"))
+    summary = json.loads(SUMMARY.read_text("utf-8")) if SUMMARY.exists() else {}
+    modules = [(group, module) for group in groups for module in group.modules]
+    unused = {one for one in equivalents if one.module in {module for _, module in modules}}
+    survivors: list[Mutant] = []
+    for group, module in modules:
+        mutants = read_mutants(FOLDER / group.name / "mutants", module)
+        left = [one for one in mutants if not one.noticed]
+        equal = [one for one in left if one.change in equivalents]
+        unused -= {one.change for one in equal}
+        survivors += [one for one in left if one.change not in equivalents]
+        summary[module] = {
+            "mutants": len(mutants),
+            "noticed": len(mutants) - len(left),
+            "equivalent": len(equal),
+        }
+    SUMMARY.write_text(json.dumps(summary, indent=2, sort_keys=True) + "\n", "utf-8")
+    _tell(summary, survivors, unused)
+    return 0
+
+
+def _tell(
+    summary: dict[str, dict[str, int]], survivors: Sequence[Mutant], unused: set[Change]
+) -> None:
+    out = sys.stdout.write
+    for one in survivors:
+        out(f"survived{'' if one.asked else ', no test calls it'}: {one.change}\n")
+    for change in sorted(unused, key=str):
+        out(f"listed as equivalent, but noticed or gone: {change}\n")
+    out("| module | mutants | noticed | equivalent | share |\n| --- | --- | --- | --- | --- |\n")
+    for module, counts in sorted(summary.items()):
+        share = counts["noticed"] / max(1, counts["mutants"] - counts["equivalent"])
+        below = "" if share >= AIM else " (below the aim)"
+        figures = f"{counts['mutants']} | {counts['noticed']} | {counts['equivalent']}"
+        out(f"| `{module}` | {figures} | {share:.1%}{below} |\n")
+    out(f"{SUMMARY.relative_to(ROOT)}: {len(survivors)} survivors are not listed as equivalent\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
