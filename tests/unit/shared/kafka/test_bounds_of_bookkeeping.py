@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from shared.errors import DeadLetterReason
+from shared.events import Event
 from shared.kafka import bookkeeping
 from shared.kafka.bookkeeping import OUTBOX_LIMIT, RING_SIZE, Bookkeeping, Entry, Ring
 from shared.kafka.fold import Held, OutboxFullError, change, fold
 from shared.kafka.handler import Announcement, Change, Fact
 from shared.kafka.limits import MAX_IN_A_ROW, MAX_IN_WINDOW, WINDOW_RECORDS, DeadLetterLimit
 from shared.store.ports import owner_text
-from tests.support.counting_handler import Clicks, CountingHandler, click
+from tests.support.counting_handler import REJECT, Clicks, CountingHandler, click
 
 BEGAN = 1_700_000_000_000
 HANDLER = CountingHandler()
@@ -122,6 +123,53 @@ def test_facts_of_two_partitions_move_their_own_watermarks() -> None:
     folded = fold(held, facts, HANDLER, epoch="1", source="/test")
     assert folded.applied == 4
     assert {(m.partition, m.offset, m.applied) for m in held.book.marks} == {(0, 6, 2), (1, 4, 2)}
+
+
+def test_what_is_set_aside_or_repeated_does_not_end_the_batch() -> None:
+    held: Held[Clicks] = Held(0, Bookkeeping(rings={"/s": full_ring()}), Clicks())
+    late = BEGAN + 1_000
+    facts = [
+        Fact(click(at=late + offset, key=key), name, "/s", "fan-events.v1", 0, offset)
+        for offset, (name, key) in enumerate(
+            [
+                ("a", "menu"),
+                ("raises", HANDLER.poison),
+                ("b", "menu"),
+                ("rejected", REJECT),
+                ("c", "menu"),
+                ("a", "menu"),
+                ("d", "menu"),
+            ]
+        )
+    ]
+    facts.append(Fact(click(at=BEGAN), "too old", "/s", "fan-events.v1", 0, 7))
+    facts.append(Fact(click(at=late + 8), "e", "/s", "fan-events.v1", 0, 8))
+    folded = fold(held, facts, HANDLER, epoch="1", source="/test")
+    assert [one.id for one in folded.new] == ["a", "b", "c", "d", "e"]
+    assert (folded.applied, folded.duplicates, held.state.clicks) == (5, 1, 5)
+    assert [(one.id, error.reason) for one, error in folded.dead] == [
+        ("raises", DeadLetterReason.HANDLER_RAISED),
+        ("rejected", DeadLetterReason.REJECTED),
+        ("too old", DeadLetterReason.TOO_OLD_TO_TELL),
+    ]
+    again = fold(held, facts, HANDLER, epoch="1", source="/test")
+    assert (again.redelivered, again.applied, again.dead) == (9, 0, [])
+
+
+def test_facts_of_two_sources_have_rings_of_their_own() -> None:
+    held: Held[Clicks] = Held(0, Bookkeeping(), Clicks())
+    facts = [
+        Fact(click(at=BEGAN + offset), name, source, "fan-events.v1", 0, offset)
+        for offset, (name, source) in enumerate(
+            [("a", "/one"), ("a", "/two"), ("a", "/one"), ("b", "/two"), ("b", "/two")]
+        )
+    ]
+    folded = fold(held, facts, HANDLER, epoch="1", source="/test")
+    assert (folded.applied, folded.duplicates) == (3, 2)
+    assert {source: ring.ids for source, ring in held.book.rings.items()} == {
+        "/one": ["a"],
+        "/two": ["a", "b"],
+    }
 
 
 def test_bookkeeping_comes_back_from_the_store_as_it_was() -> None:
@@ -249,10 +297,10 @@ def entry(name: str) -> Entry:
     return Entry(name, "TagAssigned", "/test", BEGAN, "tag-changes.v1", "k", b"{}", "")
 
 
-def tag() -> object:
-    held: Held[Clicks] = Held(0, Bookkeeping(), Clicks(clicks=2))
-    decision = HANDLER.decide(held.state, fact(0))
-    return decision.events[0]
+def tag() -> Event:
+    (event,) = HANDLER.decide(Clicks(clicks=2), fact(0)).events
+    assert isinstance(event, Event)
+    return event
 
 
 def announcing(number: int) -> Change[Clicks]:
