@@ -49,7 +49,15 @@ def run(copy: Path, test: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        pytest.param(
+            one, id=one.name, marks=() if one.serious else (pytest.mark.every_mistake,)
+        )
+        for one in MISTAKES
+    ],
+)
 def test_a_planted_mistake_makes_its_test_fail(mistake: Mistake, copy: Path) -> None:
     path = copy / mistake.path
     assert path.exists(), f"{mistake.path} has moved: plant the mistake where the code went"
