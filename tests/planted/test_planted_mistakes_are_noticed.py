@@ -52,9 +52,7 @@ def run(copy: Path, test: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     "mistake",
     [
-        pytest.param(
-            one, id=one.name, marks=() if one.serious else (pytest.mark.every_mistake,)
-        )
+        pytest.param(one, id=one.name, marks=() if one.serious else (pytest.mark.every_mistake,))
         for one in MISTAKES
     ],
 )
