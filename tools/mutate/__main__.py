@@ -14,7 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -81,9 +81,7 @@ def _run(group: Group, *, again: bool, workers: int) -> None:
     sys.stdout.write(f"--- {group.name}: {', '.join(group.modules)}\n")
     sys.stdout.flush()
     mutmut = Path(sys.executable).with_name("mutmut")
-    subprocess.run(
-        [mutmut, "run", "--max-children", str(workers)], cwd=folder, check=True
-    )
+    subprocess.run([mutmut, "run", "--max-children", str(workers)], cwd=folder, check=True)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -94,24 +92,37 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copytree(source, target, ignore=ignored, dirs_exist_ok=True)
 
 
-def _sum_up(groups: Sequence[Group]) -> int:
-    equivalents = read_equivalents(LIST.read_text("utf-8"))
-    summary = json.loads(SUMMARY.read_text("utf-8")) if SUMMARY.exists() else {}
-    modules = [(group, module) for group in groups for module in group.modules]
-    unused = {one for one in equivalents if one.module in {module for _, module in modules}}
+def summarise(
+    found: Mapping[str, Sequence[Mutant]], equivalents: Mapping[Change, str]
+) -> tuple[dict[str, dict[str, int]], list[Mutant]]:
+    """The figures of each module, and the survivors that are not listed as equivalent."""
+    summary: dict[str, dict[str, int]] = {}
     survivors: list[Mutant] = []
-    for group, module in modules:
-        mutants = read_mutants(FOLDER / group.name / "mutants", module)
+    for module, mutants in found.items():
         left = [one for one in mutants if not one.noticed]
-        equal = [one for one in left if one.change in equivalents]
-        unused -= {one.change for one in equal}
-        survivors += [one for one in left if one.change not in equivalents]
+        unlisted = [one for one in left if one.change not in equivalents]
+        survivors += unlisted
         summary[module] = {
             "mutants": len(mutants),
             "noticed": len(mutants) - len(left),
-            "equivalent": len(equal),
+            "equivalent": len(left) - len(unlisted),
         }
+    return summary, survivors
+
+
+def _sum_up(groups: Sequence[Group]) -> int:
+    equivalents = read_equivalents(LIST.read_text("utf-8"))
+    found = {
+        module: read_mutants(FOLDER / group.name / "mutants", module)
+        for group in groups
+        for module in group.modules
+    }
+    fresh, survivors = summarise(found, equivalents)
+    summary = json.loads(SUMMARY.read_text("utf-8")) if SUMMARY.exists() else {}
+    summary |= fresh
     SUMMARY.write_text(json.dumps(summary, indent=2, sort_keys=True) + "\n", "utf-8")
+    equal = {one.change for mutants in found.values() for one in mutants if not one.noticed}
+    unused = {one for one in equivalents if one.module in found and one not in equal}
     _tell(summary, survivors, unused)
     return 0
 

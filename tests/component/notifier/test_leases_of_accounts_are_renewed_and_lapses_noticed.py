@@ -80,7 +80,7 @@ async def test_a_store_that_was_away_for_a_lease_is_a_lapse() -> None:
     async def away(*_: object) -> bool:
         raise TransientError("away")
 
-    world.leases.acquire = away  # type: ignore[method-assign] # the store is away
+    world.leases.acquire = away  # type: ignore[assignment, method-assign] # the store is away
     for _ in range(4):
         world.clock.advance(10_000)
         assert await world.loop._step_safely() == 1.0

@@ -104,7 +104,7 @@ async def test_a_store_that_cannot_be_asked_right_before_a_call_means_no_call() 
         raise TransientError("away")
 
     async def goes_away(_seconds: float) -> None:
-        fans.read = away  # type: ignore[method-assign] # while the calls wait for their turn
+        fans.read = away  # type: ignore[assignment, method-assign] # while the calls wait for their turn
 
     world.single_sender._rest = goes_away
     with pytest.raises(TransientError):
@@ -190,7 +190,7 @@ async def test_a_page_of_an_audience_moves_only_the_cursor_that_it_was_read_at()
         assert (await plan_of(world)).done
         return found[:1]
 
-    planner._fans.with_tag = overtaken  # type: ignore[method-assign] # a slow page
+    planner._fans.with_tag = overtaken  # type: ignore[assignment, method-assign] # a slow page
     await planner.step()
     assert campaign.plan.cursor == ""
     assert (await plan_of(world)).cursor == f"{ACCOUNT}:f3"
