@@ -36,7 +36,8 @@ source_paths = ["services", "shared"]
 only_mutate = {modules}
 also_copy = ["deploy", "docs", "tools"]
 pytest_add_cli_args = [
-  "-p", "no:xdist", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib",
+  "-p", "no:xdist", "-p", "no:cacheprovider", "--hypothesis-seed=0",
+  "-o", "addopts=--import-mode=importlib",
 ]
 pytest_add_cli_args_test_selection = {tests}
 do_not_mutate_patterns = ['^\\s*raise \\w+\\(', '^\\s*f?"[^"]*",?$']
@@ -123,6 +124,8 @@ def _sum_up(groups: Sequence[Group]) -> int:
     SUMMARY.write_text(json.dumps(summary, indent=2, sort_keys=True) + "\n", "utf-8")
     equal = {one.change for mutants in found.values() for one in mutants if not one.noticed}
     unused = {one for one in equivalents if one.module in found and one not in equal}
+    late = sum(not one.in_time for mutants in found.values() for one in mutants)
+    sys.stdout.write(f"{late} mutants were ended by their time limit, and count as noticed\n")
     _tell(summary, survivors, unused)
     return 0
 

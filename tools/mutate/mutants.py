@@ -16,6 +16,7 @@ from typing import Final
 _PASSED: Final = 0
 _UNASKED: Final = frozenset({5, 33})
 """No test calls the function."""
+_OUT_OF_TIME: Final = frozenset({36, 24, -24, 152, 255})
 _MARK: Final = "__mutmut_"
 _CLASS_MARK: Final = "ǁ"
 
@@ -44,6 +45,8 @@ class Mutant:
     noticed: bool
     asked: bool
     """Whether any test calls the function; an unasked mutant is not noticed."""
+    in_time: bool = True
+    """Whether its tests came to their end. Else it counts as noticed: it may loop for ever."""
 
 
 class UnfinishedError(Exception):
@@ -75,6 +78,7 @@ def read_mutants(folder: Path, module: str) -> list[Mutant]:
                 change=Change(module, _readable(mangled), old, new),
                 noticed=exit_code != _PASSED and exit_code not in _UNASKED,
                 asked=exit_code not in _UNASKED,
+                in_time=exit_code not in _OUT_OF_TIME,
             )
         )
     return mutants

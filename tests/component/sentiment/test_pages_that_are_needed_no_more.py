@@ -186,9 +186,8 @@ async def test_comments_from_a_clock_that_runs_ahead_count_up_to_an_hour() -> No
     for person in range(5):
         world.say(person, f"吃完食物中毒了，第{person}家店", at=NOON + AHEAD_MS)
     await process.work()
-    assert world.incidents == (), "an hour ahead is not yet"
+    assert [one.people for one in world.incidents] == [], "an hour ahead is not yet"
     for person in range(5, 10):
         world.say(person, f"吃完食物中毒了，第{person}家店", at=NOON + AHEAD_MS - 1)
     await process.work()
-    (opened,) = world.incidents
-    assert opened.people == 5
+    assert [one.people for one in world.incidents] == [5]

@@ -84,23 +84,23 @@ def leave(folder: Path, *exit_codes: int | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("exit_code", "noticed", "asked"),
+    ("exit_code", "noticed", "asked", "in_time"),
     [
-        (1, True, True),
-        (3, True, True),
-        (36, True, True),
-        (-24, True, True),
-        (0, False, True),
-        (33, False, False),
-        (5, False, False),
+        (1, True, True, True),
+        (3, True, True, True),
+        (36, True, True, False),
+        (-24, True, True, False),
+        (0, False, True, True),
+        (33, False, False, True),
+        (5, False, False, True),
     ],
 )
 def test_a_mutant_is_noticed_if_a_test_failed_or_never_came_to_its_end(
-    folder: Path, exit_code: int, *, noticed: bool, asked: bool
+    folder: Path, exit_code: int, *, noticed: bool, asked: bool, in_time: bool
 ) -> None:
     leave(folder, exit_code, 0, 1)
     assert read_mutants(folder, MODULE) == [
-        Mutant(NAMES[0], CHANGES[0], noticed=noticed, asked=asked),
+        Mutant(NAMES[0], CHANGES[0], noticed=noticed, asked=asked, in_time=in_time),
         Mutant(NAMES[1], CHANGES[1], noticed=False, asked=True),
         Mutant(NAMES[2], CHANGES[2], noticed=True, asked=True),
     ]
