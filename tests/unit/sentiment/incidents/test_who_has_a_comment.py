@@ -12,6 +12,7 @@ from services.sentiment.domain.incidents.comments import NegativeComment
 from services.sentiment.domain.incidents.incident import AccountIncidents, Incident
 from services.sentiment.domain.incidents.judgement import Joined, Judgement, Opened, Quiet, Resolved
 from services.sentiment.domain.incidents.usual import MINUTE_MS
+from services.sentiment.domain.incidents.windows import in_order, people_since
 from tests.unit.sentiment.incidents.builders import (
     ACCOUNT,
     NOON,
@@ -187,3 +188,95 @@ def test_resuming_promotions_of_an_open_incident_acknowledges_it() -> None:
         NOON + 9,
         "li",
     )
+
+
+def test_comments_as_grave_as_just_counts_as_grave_reach_general_too() -> None:
+    others = [replace(one, severity=2) for one in grave_about("privacy", "service", "price", "x")]
+    general = judged([*complaints(6), *others])["general"]
+    assert isinstance(general, Opened)
+    assert (general.reason.level, general.picture.severity) == (2, 2)
+
+
+@pytest.mark.parametrize(("earlier", "opens"), [(0, False), (1, True)])
+def test_comments_of_one_instant_come_along_or_do_not(earlier: int, *, opens: bool) -> None:
+    at = NOON - ALONG_MS - earlier
+    crowd = [comment(900 + n, at=at, subject="general", severity=0) for n in range(30)]
+    general = judged([*complaints(6), *crowd])["general"]
+    assert isinstance(general, Opened if opens else Quiet)
+
+
+def test_what_comes_after_a_resolved_incident_counts_for_general() -> None:
+    over = incident(
+        status="resolved", severity=1, resolved_at=NOON + 9, started_at=NOON - 9, last_at=NOON
+    )
+    few = [comment(n, at=NOON + 1 + n, severity=0) for n in range(6)]
+    others = [comment(50 + n, at=NOON + 1 + n, subject="x", severity=0) for n in range(5)]
+    together = judged([*few, *others], over)["general"]
+    assert isinstance(together, Opened)
+    assert together.picture.people == 11
+    assert isinstance(judged(others, over)["general"], Quiet)
+
+
+def test_people_still_writing_who_are_half_of_the_limit_are_not_calm() -> None:
+    begun = incident(
+        status="acknowledged",
+        acknowledged_at=NOON,
+        reason=replace(incident().reason, limit=4),
+    )
+    now = NOON + 2 * THRESHOLDS.quiet_ms
+
+    def ends(people: int) -> object:
+        more = [comment(60 + n, at=now - n) for n in range(people)]
+        return judged([*complaints(3), *more], begun, now=now)["food_safety"]
+
+    assert ends(1) == Resolved("food_safety", "back_to_the_usual")
+    assert isinstance(ends(2), Joined)
+
+
+@pytest.mark.parametrize(
+    ("severities", "severity"),
+    [
+        ((3, 3, 3), 3),
+        ((3, 3, 2, 2), 2),
+        ((2, 2, 2, 2), 2),
+        ((2, 2, 2, 1), 1),
+        ((1, 0, 0), 1),
+        ((0, 0, 0), 0),
+    ],
+)
+def test_a_severity_is_what_enough_people_report(
+    severities: tuple[int, ...], severity: int
+) -> None:
+    found = [comment(n, at=NOON + n, severity=one) for n, one in enumerate(severities)]
+    joined = judged(found, incident(severity=0))["food_safety"]
+    assert isinstance(joined, Joined)
+    assert joined.picture.severity == severity
+
+
+@pytest.mark.parametrize(
+    ("copies", "people", "flood"),
+    [(3, 6, 3), (3, 7, 0), (4, 7, 4), (2, 3, 0), (3, 3, 3), (9, 9, 9)],
+)
+def test_a_flood_is_three_people_and_half_of_all_with_one_text(
+    copies: int, people: int, flood: int
+) -> None:
+    found = [
+        comment(n, at=NOON + n, fingerprint="same" if n < copies else f"f{n}")
+        for n in range(people)
+    ]
+    opened = judged(found)["food_safety"]
+    assert isinstance(opened, Opened)
+    assert opened.reason.copied_people == flood
+
+
+def test_one_person_who_copies_a_text_is_no_flood() -> None:
+    copied = [comment(n, at=NOON + n, author="a0", fingerprint="same") for n in range(9)]
+    opened = judged([*copied, *complaints(4)])["food_safety"]
+    assert isinstance(opened, Opened)
+    assert opened.reason.copied_people == 0
+
+
+def test_people_are_counted_from_an_instant_on() -> None:
+    ordered = in_order([*complaints(4), comment(9, at=NOON + 5_000, author="a3")])
+    counted = [people_since(ordered, NOON + late) for late in (0, 1, 5_000, 10_000, 15_000, 15_001)]
+    assert counted == [4, 3, 3, 2, 1, 0]
