@@ -37,10 +37,13 @@ only_mutate = {modules}
 also_copy = ["deploy", "docs", "tools"]
 pytest_add_cli_args = [
   "-p", "no:xdist", "-p", "no:cacheprovider", "--hypothesis-seed=0",
+  "--hypothesis-profile=mutation",
   "-o", "addopts=--import-mode=importlib",
 ]
 pytest_add_cli_args_test_selection = {tests}
 do_not_mutate_patterns = ['^\\s*raise \\w+\\(', '^\\s*f?"[^"]*",?$']
+timeout_constant = 5.0
+timeout_multiplier = 5.0
 track_dependencies = false
 use_git_change_detection = false
 on_dependency_change = "ignore"
