@@ -1,9 +1,10 @@
-"""The command `make mutate`: runs mutmut group by group, in copies, and sums up.
+"""The command `make mutate`: plants what people do, then runs mutmut group by group, and sums up.
 
     python -m tools.mutate [--again] [--workers N] [GROUP …]
 
 Writes `var/mutate/summary.json`, ``{module: {mutants, noticed, equivalent}}``, and lists the
-survivors. `--again` keeps what an earlier run noticed and tries the rest anew.
+survivors. `--again` keeps what an earlier run noticed and tries the rest anew. Exit code 1 if a
+mistake that is planted by hand went unnoticed.
 """
 
 from __future__ import annotations
@@ -64,10 +65,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name not in names:
             parser.error(f"no group {name!r}; there are {', '.join(names)}")
     groups = [one for one in GROUPS if not wanted.groups or one.name in wanted.groups]
+    noticed = wanted.report or bool(wanted.groups) or _plant(wanted.workers)
     if not wanted.report:
         for group in groups:
             _run(group, again=wanted.again, workers=wanted.workers)
-    return _sum_up(groups)
+    _sum_up(groups)
+    return 0 if noticed else 1
+
+
+def _plant(workers: int) -> bool:
+    """Plant every mistake of `tests/planted`; whether all were noticed."""
+    command = [sys.executable, "-m", "pytest", "-q", "-n", str(workers), "tests/planted"]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
 
 
 def _run(group: Group, *, again: bool, workers: int) -> None:
@@ -114,7 +123,7 @@ def summarise(
     return summary, survivors
 
 
-def _sum_up(groups: Sequence[Group]) -> int:
+def _sum_up(groups: Sequence[Group]) -> None:
     equivalents = read_equivalents(LIST.read_text("utf-8"))
     found = {
         module: read_mutants(FOLDER / group.name / "mutants", module)
@@ -130,7 +139,6 @@ def _sum_up(groups: Sequence[Group]) -> int:
     late = sum(not one.in_time for mutants in found.values() for one in mutants)
     sys.stdout.write(f"{late} mutants were ended by their time limit, and count as noticed\n")
     _tell(summary, survivors, unused)
-    return 0
 
 
 def _tell(
