@@ -156,17 +156,18 @@ def test_what_is_set_aside_or_repeated_does_not_end_the_batch() -> None:
     assert (again.redelivered, again.applied, again.dead) == (9, 0, [])
 
 
-def test_facts_of_two_sources_have_rings_of_their_own() -> None:
+def test_facts_of_several_sources_have_rings_of_their_own_also_one_without_a_name() -> None:
     held: Held[Clicks] = Held(0, Bookkeeping(), Clicks())
     facts = [
         Fact(click(at=BEGAN + offset), name, source, "fan-events.v1", 0, offset)
         for offset, (name, source) in enumerate(
-            [("a", "/one"), ("a", "/two"), ("a", "/one"), ("b", "/two"), ("b", "/two")]
+            [("a", ""), ("a", "/one"), ("a", "/two"), ("a", "/one"), ("b", "/two"), ("b", "/two")]
         )
     ]
     folded = fold(held, facts, HANDLER, epoch="1", source="/test")
-    assert (folded.applied, folded.duplicates) == (3, 2)
+    assert (folded.applied, folded.duplicates) == (4, 2)
     assert {source: ring.ids for source, ring in held.book.rings.items()} == {
+        "": ["a"],
         "/one": ["a"],
         "/two": ["a", "b"],
     }
