@@ -25,10 +25,12 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("patient")
-# For `make mutate`: that a test fails is all it asks; the smallest example would take minutes.
+# For `make mutate`: that a test fails is all it asks, of thousands; the smallest example would take
+# minutes.
 settings.register_profile(
     "mutation",
     settings.get_profile("patient"),
+    max_examples=25,
     phases=[Phase.explicit, Phase.generate],
     database=None,
 )

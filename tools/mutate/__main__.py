@@ -3,8 +3,8 @@
     python -m tools.mutate [--again] [--workers N] [GROUP …]
 
 Writes `var/mutate/summary.json`, ``{module: {mutants, noticed, equivalent}}``, and lists the
-survivors. `--again` keeps what an earlier run noticed and tries the rest anew. Exit code 1 if a
-mistake that is planted by hand went unnoticed.
+survivors. `--again` keeps what an earlier run noticed in time and tries the rest anew. Exit code 1
+if a mistake that is planted by hand went unnoticed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Final
 
 from tools.mutate.core import GROUPS, Group
 from tools.mutate.equivalents import read_equivalents
-from tools.mutate.mutants import Change, Mutant, forget_unnoticed, read_mutants
+from tools.mutate.mutants import Change, Mutant, forget_unsure, read_mutants
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 FOLDER: Final = ROOT / "var" / "mutate"
@@ -90,7 +90,7 @@ def _run(group: Group, *, again: bool, workers: int) -> None:
         modules, tests = json.dumps(group.modules), json.dumps(group.tests)
         settings.write(_SETTINGS.format(modules=modules, tests=tests))
     for module in group.modules:
-        forget_unnoticed(folder / "mutants", module)
+        forget_unsure(folder / "mutants", module)
     sys.stdout.write(f"--- {group.name}: {', '.join(group.modules)}\n")
     sys.stdout.flush()
     mutmut = Path(sys.executable).with_name("mutmut")

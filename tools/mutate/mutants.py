@@ -84,14 +84,14 @@ def read_mutants(folder: Path, module: str) -> list[Mutant]:
     return mutants
 
 
-def forget_unnoticed(folder: Path, module: str) -> None:
-    """Have mutmut try again what no test noticed, and what it did not come to."""
+def forget_unsure(folder: Path, module: str) -> None:
+    """Have mutmut try again what no test noticed, or what did not come to its end."""
     path = folder / f"{module}.meta"
     if not path.exists():
         return
     meta = json.loads(path.read_text("utf-8"))
     meta["exit_code_by_key"] = {
-        name: None if exit_code in {_PASSED, *_UNASKED} else exit_code
+        name: None if exit_code in {_PASSED, *_UNASKED, *_OUT_OF_TIME} else exit_code
         for name, exit_code in meta["exit_code_by_key"].items()
     }
     path.write_text(json.dumps(meta), "utf-8")

@@ -14,7 +14,7 @@ from tools.mutate.mutants import (
     Change,
     Mutant,
     UnfinishedError,
-    forget_unnoticed,
+    forget_unsure,
     read_mutants,
 )
 
@@ -112,13 +112,13 @@ def test_a_run_that_was_cut_short_is_no_result(folder: Path) -> None:
         read_mutants(folder, MODULE)
 
 
-def test_only_what_was_not_noticed_is_tried_again(folder: Path) -> None:
-    leave(folder, 1, 0, 33)
-    forget_unnoticed(folder, MODULE)
+def test_only_what_was_not_noticed_in_time_is_tried_again(folder: Path) -> None:
+    leave(folder, 1, 0, 36)
+    forget_unsure(folder, MODULE)
     meta = json.loads((folder / f"{MODULE}.meta").read_text("utf-8"))
     assert list(meta["exit_code_by_key"].values()) == [1, None, None]
     assert meta["other"] == 1
-    forget_unnoticed(folder, "shared/never_run.py")
+    forget_unsure(folder, "shared/never_run.py")
 
 
 def test_a_listed_mutant_is_found_by_what_it_changes(folder: Path) -> None:

@@ -104,11 +104,38 @@ def test_a_link_is_good_until_its_last_millisecond_and_opens_its_own_incident() 
 
 
 @pytest.mark.parametrize(
-    "token",
-    ["", ".", "é.é", "x" * (links.MAX_TOKEN_CHARS + 1), "a.b.c", "YQ==.YQ", "*.*", "YQ.YR"],
+    ("token", "reason"),
+    [
+        ("", "forged"),
+        (".", "forged"),
+        ("AAAX.AAAX", "forged"),
+        ("AAAX", "forged"),
+        ("\u00e9.\u00e9", "malformed"),
+        ("AAAA.\uff21\uff21\uff21\uff21", "malformed"),
+        ("a.b.c", "malformed"),
+        ("YQ==.YQ", "malformed"),
+        ("YR.YQ", "malformed"),
+        ("*.*", "malformed"),
+        ("A A A A", "malformed"),
+        ("AAAA.AA/A", "malformed"),
+        ("AAAAA.AAAA", "malformed"),
+    ],
 )
-def test_what_is_no_token_is_said_to_be_none(token: str) -> None:
-    assert isinstance(links.verify(token, NOON, [SECRET]), Refused)
+def test_what_is_no_token_is_said_to_be_none_and_what_nobody_signed_is_forged(
+    token: str, reason: str
+) -> None:
+    found = links.verify(token, NOON, [SECRET])
+    assert isinstance(found, Refused)
+    assert found.reason == reason
+
+
+def test_a_token_may_be_as_long_as_an_address_takes_and_no_longer() -> None:
+    longest = "i" * 1489
+    token = links.sign(longest, NOON, SECRET)
+    assert len(token) == links.MAX_TOKEN_CHARS
+    assert links.verify(token, NOON - 1, [SECRET]) == Opens(longest)
+    longer = links.sign(longest + "i", NOON, SECRET)
+    assert links.verify(longer, NOON - 1, [SECRET]) == Refused("malformed")
 
 
 def test_an_hour_is_folded_when_its_grace_is_over_and_not_before() -> None:
