@@ -280,3 +280,18 @@ def test_people_are_counted_from_an_instant_on() -> None:
     ordered = in_order([*complaints(4), comment(9, at=NOON + 5_000, author="a3")])
     counted = [people_since(ordered, NOON + late) for late in (0, 1, 5_000, 10_000, 15_000, 15_001)]
     assert counted == [4, 3, 3, 2, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"), [(0.1, 60.0), (0.2, 135.0), (0.5, 540.0), (0.6, 540.0), (0.99, 540.0)]
+)
+def test_a_crowd_of_calm_comments_brings_its_usual_share_of_angry_ones(
+    share: float, expected: float
+) -> None:
+    """As many as make that share of all, and never more than there are calm ones."""
+    angry = complaints(1_500, apart=10, subject="service", severity=0)
+    seen = evidence(angry, volume={NOON: 540})
+    prior = replace(PRIOR, negative_share=share)
+    found = judge_account(AccountIncidents(), seen, prior, THRESHOLDS, NOW)
+    (opened,) = [one for one in found if isinstance(one, Opened) and one.subject == "service"]
+    assert opened.reason.expected == expected
