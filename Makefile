@@ -10,12 +10,15 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 TRAIN_VENV := .venv-train
+MUTATE_VENV := .venv-mutate
 LOCK_VENV := .venv-lock
 AUDIT_VENV := .venv-audit
 PIP_AUDIT := pip-audit==2.10.1
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-header
 DATA ?=
+ARGS ?=
+WORKERS ?= 2
 PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
 
 # $(call make-venv,FOLDER): an empty virtual environment, or a message that says what is missing.
@@ -46,6 +49,11 @@ $(TRAIN_VENV)/.installed: requirements-train.lock
 	@$(TRAIN_VENV)/bin/python $(PIP) -r requirements-train.lock
 	@touch $@
 
+$(MUTATE_VENV)/.installed: requirements-mutate.lock
+	$(call make-venv,$(MUTATE_VENV))
+	@$(MUTATE_VENV)/bin/python $(PIP) -r requirements-mutate.lock
+	@touch $@
+
 .PHONY: demo
 demo: venv ## the main job, played from start to end in under two minutes (DEMO_LANG=en for English)
 	@$(BIN)/python -m deploy.local.demo
@@ -54,20 +62,29 @@ demo: venv ## the main job, played from start to end in under two minutes (DEMO_
 run: venv ## the same stack left running, until Ctrl-C
 	@$(BIN)/python -m deploy.local.run
 
+# A file's tests stay together: they share what is slow to start. Those few that take long come last.
 .PHONY: test
-test: venv ## all tests, on embedded parts
-	$(BIN)/python -m pytest
+test: venv ## all tests, on embedded parts, by two workers (one file: make test ARGS=tests/unit/…)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not every_mistake" $(ARGS)
 
 .PHONY: test-real
 test-real: venv ## integration and e2e tests on Apache Kafka and the compiled store
 	@$(BIN)/python -m deploy.local.parts
 	$(BIN)/python -m pytest --parts real tests/integration tests/e2e
 
+.PHONY: mutate
+mutate: $(MUTATE_VENV)/.installed ## which small mistakes in the pure core no test notices: hours, and var/mutate/summary.json
+	@$(MUTATE_VENV)/bin/python -m tools.mutate $(ARGS)
+
+.PHONY: mutate-short
+mutate-short: venv ## the short form: plants the serious mistakes of tests/planted only
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not every_mistake" tests/planted
+
 .PHONY: check
 check: venv ## format, lint, types, layers, generated documents in step
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy bench deploy services shared tests
+	$(BIN)/mypy bench deploy services shared tests tools
 	$(BIN)/lint-imports
 	$(BIN)/python -m deploy.local.docs --check
 
@@ -109,9 +126,12 @@ lock: ## resolve the dependencies anew and write the lock files
 	$(LOCK_VENV)/bin/$(LOCK) --upgrade -c requirements.lock -o deploy/requirements.lock pyproject.toml
 	$(LOCK_VENV)/bin/$(LOCK) --upgrade -c requirements.lock --extra train --extra dev -o requirements-train.lock \
 		pyproject.toml
+	$(LOCK_VENV)/bin/$(LOCK) --upgrade -c requirements.lock --extra mutate --extra local --extra dev \
+		-o requirements-mutate.lock pyproject.toml
 
 .PHONY: clean
 clean: ## remove what was generated; the cache of real parts stays
-	rm -rf $(VENV) $(TRAIN_VENV) $(LOCK_VENV) $(AUDIT_VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	rm -rf $(VENV) $(TRAIN_VENV) $(MUTATE_VENV) $(LOCK_VENV) $(AUDIT_VENV) var .mypy_cache .ruff_cache \
+		.pytest_cache .hypothesis \
 		.import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from pymongo import MongoClient
 
 from deploy.local.parts.kafka import KafkaCluster
@@ -25,6 +25,15 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("patient")
+# For `make mutate`: that a test fails is all it asks, of thousands; the smallest example would take
+# minutes.
+settings.register_profile(
+    "mutation",
+    settings.get_profile("patient"),
+    max_examples=25,
+    phases=[Phase.explicit, Phase.generate],
+    database=None,
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,0 +1,1 @@
+"""Tools of those who work on the project: nothing here runs in a service."""
