@@ -91,9 +91,9 @@ class MemoryPushQueries:
         )
         return sorted(found, key=lambda one: (one.state.deadline, one.state.id))[:limit]
 
-    async def first_look(self, account: str) -> int | None:
-        open_rows = [row for row in self.rows() if row.account == account and row.lane != ""]
-        return min((row.look_at for row in open_rows), default=None)
+    async def first_look(self, account: str, until: int) -> int | None:
+        looks = [row.look_at for row in self.rows() if row.account == account and row.lane != ""]
+        return min((at for at in looks if at <= until), default=None)
 
     async def unqueued(self, account: str, channel: str, now: int, limit: int) -> list[str]:
         return [

@@ -82,12 +82,12 @@ class MongoPushQueries:
         found = [one for one in found if one.state.look_at <= now]
         return sorted(found, key=lambda one: (one.state.deadline, one.state.id))[:limit]
 
-    async def first_look(self, account: str) -> int | None:
+    async def first_look(self, account: str, until: int) -> int | None:
         """See the port."""
         found: list[int] = []
         with transient("looking for the next push"):
             for lane in Lane:  # one equality each, so that the index sorts
-                query = {"account": account, "lane": lane.value}
+                query = {"account": account, "lane": lane.value, "look_at": {"$lte": until}}
                 first = await self._rows.find_one(
                     query, {"look_at": 1}, sort=[("look_at", ASCENDING)]
                 )

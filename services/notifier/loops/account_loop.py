@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from math import inf
 from typing import Final
 
 from services.notifier.domain.account import Account
@@ -67,6 +66,8 @@ class AccountLoop:
         self._bell = bell
         self._is_busy = True
         """Whether a whole step is worth while, whatever is due."""
+        self._rest_s = 0.0
+        """After a step that looked at nothing."""
         self._tenure: int | None = None
         self._held_at = 0
         self._swept_at = 0
@@ -87,14 +88,17 @@ class AccountLoop:
         """One round over the channels; answers how many rows were looked at."""
         if not await self._hold():
             return 0
-        if not self._is_busy and await self._due_in_s() > 0:
-            return 0
+        if not self._is_busy:
+            self._rest_s = await self._due_in_s()
+            if self._rest_s > 0:
+                return 0
         self._is_busy = True
         looked = 0
         account = await self._desk.read_account()
         for sender in self._senders:
             looked += await sender.step(account)  # before a call, the account is read again
         self._is_busy = looked > 0 or account.wave is not None
+        self._rest_s = BUSY_S if self._is_busy else 0.0
         return looked
 
     async def release(self) -> None:
@@ -113,7 +117,6 @@ class AccountLoop:
     async def _step_safely(self) -> float:
         try:
             looked = await self.step()
-            wait_s = 0.0 if looked else await self._wait_s()
         except TransientError as error:
             self._desk.observer.failed("step", error)
             return FAILED_S
@@ -121,20 +124,17 @@ class AccountLoop:
             self._desk.observer.failed("step", error)
             self._tenure = None  # whatever it was, begin as after a crash
             return FAILED_S
-        return wait_s
-
-    async def _wait_s(self) -> float:
-        """How long nothing is to be done, as far as this process knows."""
         if self._tenure is None:
             return spread(REFUSED_S)
-        if self._is_busy:
-            return BUSY_S
-        return min(spread(IDLE_S), await self._due_in_s())
+        return 0.0 if looked else self._rest_s
 
     async def _due_in_s(self) -> float:
-        """Seconds until a row is to be looked at; not above 0 where one is."""
-        first = await self._desk.books.queries.first_look(self._desk.account)
-        return inf if first is None else (first - self._desk.time.moment().now) / 1000
+        """Seconds until a row is to be looked at, or until the next look for one; 0 for now."""
+        desk, now = self._desk, self._desk.time.moment().now
+        idle_s = spread(IDLE_S)
+        until = now + round(idle_s * 1000)
+        first = await desk.books.queries.first_look(desk.account, until)
+        return idle_s if first is None else max(0.0, (first - now) / 1000)
 
     async def _hold(self) -> bool:
         """Whether this process holds the lease; recovers when it has just got it."""
