@@ -132,7 +132,7 @@ class CommentHandler:
         verdict = self._verdicts[fact.id]
         if verdict is None:
             raise PermanentError(DeadLetterReason.REJECTED, "the model failed on this comment")
-        return Decision(self._stored(event, verdict))
+        return Decision(self._stored(event, verdict, fact.traceparent))
 
     async def before(self, facts: Sequence[Fact]) -> None:
         """Score the batch's texts at once."""
@@ -165,7 +165,9 @@ class CommentHandler:
             self._step("bell_rung")
             self._rang()
 
-    def _stored(self, event: CommentPosted | MessageReceived, verdict: Verdict) -> StoredComment:
+    def _stored(
+        self, event: CommentPosted | MessageReceived, verdict: Verdict, trace: str
+    ) -> StoredComment:
         return StoredComment(
             account=_account(event),
             article=event.article if isinstance(event, CommentPosted) else "",
@@ -191,6 +193,7 @@ class CommentHandler:
             aspect=verdict.aspect or "",
             reasons=tuple(f"{r.hazard}:{r.level}:{r.term}" for r in verdict.reasons),
             text=staff_text(event.text),
+            trace=trace,
         )
 
     def _step(self, name: str) -> None:

@@ -34,7 +34,7 @@ from services.sentiment.domain.paging.page_text import Language
 from services.sentiment.ports import CommentBook, Counters, IncidentObserver, PageRows
 from shared.errors import TransientError
 from shared.events import IncidentEvent
-from shared.kafka.handler import Announcement, Change
+from shared.kafka.handler import Change
 from shared.kafka.writer import DocumentWriter
 from shared.settings import Role
 from shared.web.auth import StaffRoute, principal
@@ -244,10 +244,7 @@ class IncidentRoutes:
             if announced is None:
                 return None
             events.extend(event for event, _ in announced.events)
-            return Change(
-                announced.state,
-                tuple(Announcement(event, cause) for event, cause in announced.events),
-            )
+            return announced.change
 
         with _store_away():
             states = await self._writer.change([account], decide, announced=False)

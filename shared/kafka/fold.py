@@ -154,9 +154,8 @@ def _announce(
     for announcement in announcements:
         ordinal = ordinals.get(announcement.cause, 0)
         ordinals[announcement.cause] = ordinal + 1
-        book.outbox.append(
-            entry(announcement.event, announcement.cause, ordinal, source, traceparent)
-        )
+        trace = announcement.traceparent or traceparent
+        book.outbox.append(entry(announcement.event, announcement.cause, ordinal, source, trace))
 
 
 def _check_outbox(book: Bookkeeping) -> None:

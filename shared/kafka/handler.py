@@ -49,6 +49,8 @@ class Announcement:
 
     event: Event
     cause: str
+    traceparent: str = ""
+    """The trace that it goes on with; empty for that of the fact it is announced with."""
 
 
 @dataclass(slots=True)

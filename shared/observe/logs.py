@@ -14,7 +14,7 @@ import logging
 import sys
 import time
 from collections.abc import MutableMapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TextIO, cast
 
 import stamina.instrumentation
@@ -22,6 +22,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger, Processor
 
 from shared.observe.redact import describe, redact
+from shared.observe.traces import Trace
 from shared.settings import ServiceSettings
 
 REPEAT_SILENCE_S = 10.0
@@ -85,6 +86,12 @@ def get_logger(name: str) -> FilteringBoundLogger:
 def bound(**ids: str | int) -> AbstractContextManager[None]:
     """Add ids to every line that this task logs inside the block."""
     return cast("AbstractContextManager[None]", structlog.contextvars.bound_contextvars(**ids))
+
+
+def traced(traceparent: str) -> AbstractContextManager[None]:
+    """Add the `trace_id` that a `traceparent` names to every line inside the block, if it does."""
+    trace = Trace.parse(traceparent)
+    return nullcontext() if trace is None else bound(trace_id=trace.trace_id)
 
 
 def log_lost_errors(loop: asyncio.AbstractEventLoop) -> None:

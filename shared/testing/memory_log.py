@@ -174,9 +174,11 @@ class MemoryConsumer:
         return min(self.ends[number], self.open_transactions.get(number, self.ends[number]))
 
 
-def record_of(event: Event, event_id: str, source: str = "/test") -> OutgoingRecord:
+def record_of(
+    event: Event, event_id: str, source: str = "/test", *, traceparent: str = ""
+) -> OutgoingRecord:
     """The record that a producer would make of an event."""
-    envelope = Envelope(event_id, source, type(event).__name__, event.occurred_at)
+    envelope = Envelope(event_id, source, type(event).__name__, event.occurred_at, traceparent)
     return OutgoingRecord(event.topic, event.key.encode(), event.to_json(), to_headers(envelope))
 
 

@@ -330,10 +330,17 @@ class World:
 
         return call
 
-    async def deliver(self, handler: Any, event: Event, *, id: str = "") -> None:  # noqa: A002 - as in the envelope
+    async def deliver(
+        self,
+        handler: Any,
+        event: Event,
+        *,
+        id: str = "",  # noqa: A002 - as in the envelope
+        trace: bytes = b"",
+    ) -> None:
         """Apply one record as the runner does, without its bookkeeping."""
         offset = next(self.offsets)
-        fact = Fact(event, id or f"event-{offset}", "/test", event.topic, 0, offset)
+        fact = Fact(event, id or f"event-{offset}", "/test", event.topic, 0, offset, trace)
         document = handler.document_id(event)
         if document is not None:
             await self.write(handler).change(
@@ -341,7 +348,7 @@ class World:
             )
             await handler.after([fact])
 
-    async def tag(self, openid: str, *tags: str, at: int | None = None) -> None:
+    async def tag(self, openid: str, *tags: str, at: int | None = None, trace: bytes = b"") -> None:
         """The fan has these tags now; the last of them is new."""
         self.numbers[openid] += 1
         event = TagAssigned(
@@ -356,7 +363,7 @@ class World:
             tags=tuple(sorted(tags)),
             number=self.numbers[openid],
         )
-        await self.deliver(self.tag_changes, event)
+        await self.deliver(self.tag_changes, event, trace=trace)
 
     async def campaign(self, name: str = "c1", **fields: Any) -> Campaign:
         """Store a campaign; by default a greeting triggered by the tag `new`."""

@@ -89,6 +89,8 @@ class Push:
     """Names the last commitment to call: a mass send's key, or one batch of calls."""
     message_id: str = ""
     changed_at: int = 0
+    trace: str = ""
+    """The `traceparent` of what caused it, so that what becomes of it can be joined with that."""
 
     @property
     def openid(self) -> str:
@@ -238,4 +240,4 @@ def _announce(push: Push, event: type[E], now: int, **fields: str | int) -> Chan
         }
     )
     cause = stable_id("push-change", push.id, numbered.number)
-    return Change(numbered, (Announcement(outcome, cause),))
+    return Change(numbered, (Announcement(outcome, cause, push.trace),))

@@ -53,13 +53,15 @@ class TagChangesHandler(TagDocuments):
             row.id: row
             for fact, event in gains
             for campaign in campaigns
-            if (row := make_triggered_row(campaign, fact.id, event)) is not None
+            if (row := make_triggered_row(campaign, fact.id, event, fact.traceparent)) is not None
         }
         if rows:
             await self._rows.change(list(rows), insert(rows), announced=False, read=not_there(rows))
 
 
-def make_triggered_row(campaign: Campaign, cause: str, event: TagAssigned) -> Push | None:
+def make_triggered_row(
+    campaign: Campaign, cause: str, event: TagAssigned, trace: str = ""
+) -> Push | None:
     """The row that gaining a tag makes; None where the campaign does not ask for it."""
     account = f"{event.platform}:{event.account}"
     if not is_triggered(campaign, event.tag, account, event.occurred_at):
@@ -77,6 +79,7 @@ def make_triggered_row(campaign: Campaign, cause: str, event: TagAssigned) -> Pu
         cause_at=event.occurred_at if event.because == "event" else 0,
         created_at=event.occurred_at,
         tag_number=event.number,
+        trace=trace,
     )
 
 

@@ -39,7 +39,7 @@ class MongoCommentBook:
     async def negatives(self, account: str, since: int, until: int) -> list[NegativeComment]:
         """See the port."""
         query = {"account": account, "negative": True, "at": {"$gte": since, "$lt": until}}
-        fields = dict.fromkeys(("at", "author", "subject", "severity", "fingerprint"), 1)
+        fields = dict.fromkeys(("at", "author", "subject", "severity", "fingerprint", "trace"), 1)
         with transient("reading comments"):
             cursor = self._collection.find(query, fields).sort("at", DESCENDING)
             return [_negative(found) async for found in cursor.limit(MOST_COMMENTS)]
@@ -135,4 +135,5 @@ def _negative(found: Mapping[str, Any]) -> NegativeComment:
         subject=found["subject"],
         severity=found["severity"],
         fingerprint=found["fingerprint"],
+        trace=found.get("trace", ""),
     )

@@ -41,6 +41,8 @@ class StoredComment:
     """What made it severe, `hazard:level:term`."""
     text: str = ""
     """Its beginning, for staff; erased after some weeks."""
+    trace: str = ""
+    """The `traceparent` it came with."""
 
 
 def dump_comment(comment: StoredComment) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from services.sentiment.domain.paging.pages import Outcome, Page, answered, need
 from services.sentiment.ports import IncidentObserver
 from shared.kafka.handler import Change
 from shared.kafka.writer import DocumentWriter
+from shared.observe.logs import traced
 
 Clock = Callable[[], int]
 Call = Callable[[Sequence[Due]], Awaitable[Outcome]]
@@ -137,7 +138,8 @@ class Dispatcher:
             seconds = None
             if outcome.result == "sent" and one.page.wanted.deciding_at:
                 seconds = max(now - one.page.wanted.deciding_at, 0) / 1000
-            self._observer.page_called(one.page, outcome, seconds)
+            with traced(one.incident.trace):
+                self._observer.page_called(one.page, outcome, seconds)
             rows[one.page.id] = one.page, answered(one.page, outcome, now, chance)
         await self._put(rows)
         self._later.update((id_, after) for id_, (_, after) in rows.items() if after.state == "due")

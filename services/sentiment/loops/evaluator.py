@@ -27,7 +27,7 @@ from services.sentiment.loops.waiting import rung_within, spread
 from services.sentiment.ports import CommentBook, Counters, IncidentObserver
 from shared.errors import FanEngagementError
 from shared.events import IncidentEvent
-from shared.kafka.handler import Announcement, Change
+from shared.kafka.handler import Change
 from shared.kafka.writer import DocumentWriter
 from shared.store.ports import GuardedStore
 
@@ -229,10 +229,7 @@ class Evaluator:
             if announced is None:
                 return None
             events.extend(event for event, _ in announced.events)
-            return Change(
-                announced.state,
-                tuple(Announcement(event, cause) for event, cause in announced.events),
-            )
+            return announced.change
 
         # Not waiting for the log: pages must go out when it is away.
         states = await self._writer.change([account], decide, announced=False)

@@ -44,7 +44,7 @@ from services.sentiment.ports import (
 )
 from shared.errors import FanEngagementError
 from shared.events import IncidentEvent
-from shared.kafka.handler import Announcement, Change
+from shared.kafka.handler import Change
 from shared.kafka.writer import DocumentWriter
 
 IDLE_S = 5.0
@@ -238,10 +238,7 @@ class Pager:
             if announced is None:
                 return None
             events.extend(event for event, _ in announced.events)
-            return Change(
-                announced.state,
-                tuple(Announcement(event, cause) for event, cause in announced.events),
-            )
+            return announced.change
 
         states = await self._incidents.change([account], decide, announced=False)
         for event in events:

@@ -82,7 +82,9 @@ class MemoryCommentBook:
 
     async def negatives(self, account: str, since: int, until: int) -> list[NegativeComment]:
         return [
-            NegativeComment(key, one.at, one.author, one.subject, one.severity, one.fingerprint)
+            NegativeComment(
+                key, one.at, one.author, one.subject, one.severity, one.fingerprint, one.trace
+            )
             for key, one in self._comments(account)
             if one.negative and since <= one.at < until
         ]
@@ -187,7 +189,15 @@ class World:
         """A new instance of the service; killed at the nth time it reaches a step."""
         return Process(self, f"p{next(self._names)}", kill_at, nth, policy)
 
-    def say(self, person: int, text: str, *, at: int | None = None, comment: str = "") -> None:
+    def say(
+        self,
+        person: int,
+        text: str,
+        *,
+        at: int | None = None,
+        comment: str = "",
+        traceparent: str = "",
+    ) -> None:
         """A comment arrives in the log."""
         number = comment or f"n{person}"
         event = CommentPosted(
@@ -200,7 +210,7 @@ class World:
             fan=f"openid{person}",
             text=text,
         )
-        self.consumer.append(record_of(event, f"id-{number}"))
+        self.consumer.append(record_of(event, f"id-{number}", traceparent=traceparent))
 
     def wait(self, seconds: float) -> None:
         """Time passes."""

@@ -32,6 +32,7 @@ from shared.events import (
     IncidentOpened,
     IncidentResolved,
 )
+from shared.kafka.handler import Announcement, Change
 
 KEPT_CLOSED = 100
 """Incidents that are over and stay in the document; the log has them all."""
@@ -43,6 +44,16 @@ class Announced:
 
     state: AccountIncidents
     events: tuple[tuple[IncidentEvent, str], ...] = ()
+
+    @property
+    def change(self) -> Change[AccountIncidents]:
+        """The same for a writer; each event goes on with its incident's trace."""
+        traces = {incident.id: incident.trace for incident in self.state.incidents}
+        announcements = (
+            Announcement(event, cause, traces.get(event.incident, ""))
+            for event, cause in self.events
+        )
+        return Change(self.state, tuple(announcements))
 
 
 def apply_judgements(
@@ -211,6 +222,7 @@ def _opened(
         number=1,
         pause_promotions=picture.severity >= pause_from_severity,
         step_at=now,
+        trace=picture.trace,
     )
     return replace(state, ordinal=ordinal, incidents=(*state.incidents, incident)), incident
 

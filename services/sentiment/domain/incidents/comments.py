@@ -32,6 +32,8 @@ class NegativeComment:
     severity: int
     fingerprint: str
     """Equal for copies of one text."""
+    trace: str = ""
+    """The `traceparent` it came with."""
 
 
 def is_negative(

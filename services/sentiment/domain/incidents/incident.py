@@ -72,6 +72,8 @@ class Incident:
     resolved_by: str = ""
     resolution: str = ""
     """Why it ended: `no_more_comments`, `back_to_the_usual` or `by_hand`."""
+    trace: str = ""
+    """The `traceparent` of a comment that opened it: what comes of it goes on with that."""
 
 
 @dataclass(frozen=True, slots=True)

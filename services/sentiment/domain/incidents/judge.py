@@ -103,6 +103,7 @@ def picture_of(ordered: Sequence[NegativeComment], thresholds: Thresholds) -> Pi
         first_at=ordered[0].at,
         last_at=ordered[-1].at,
         samples=_samples(ordered),
+        trace=next((comment.trace for comment in reversed(ordered) if comment.trace), ""),
     )
 
 

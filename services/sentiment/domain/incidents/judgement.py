@@ -70,6 +70,8 @@ class Picture:
     last_at: int
     samples: tuple[str, ...]
     """Ids of comments worth reading: gravest first, no two alike."""
+    trace: str = ""
+    """The `traceparent` of the newest comment that came with one."""
 
 
 @dataclass(frozen=True, slots=True)
