@@ -29,6 +29,7 @@ DOCUMENTS = [
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     RUNBOOK,
+    "docs/field-reports.md",
     "docs/security.md",
     *sorted(str(file.relative_to(ROOT)) for file in (ROOT / "docs/adr").glob("*.md")),
 ]
