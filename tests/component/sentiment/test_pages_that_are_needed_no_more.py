@@ -61,6 +61,9 @@ async def test_a_page_that_waits_is_not_called_once_its_incident_is_over() -> No
     for _ in range(3):
         await process.page()
     assert page_states(world) == [("obsolete", 1)]
+    assert [call.action for call in world.channels["robot"].calls] == ["trigger"], "it may rest"
+    world.wait(20)
+    await process.page()
     assert [call.action for call in world.channels["robot"].calls] == ["trigger", "resolve"]
 
 

@@ -14,6 +14,7 @@ from services.sentiment.domain.incidents.history import (
     MOST_HOURS,
     hours_to_fold,
 )
+from services.sentiment.domain.incidents.incident import Status
 from services.sentiment.domain.incidents.usual import HOUR_MS, Usual
 from services.sentiment.domain.paging import links
 from services.sentiment.domain.paging.escalation import (
@@ -59,16 +60,22 @@ def test_an_escalation_waits_for_its_seconds_from_when_its_step_was_reached() ->
     assert next_escalation(last, policy, NOON + 1_999) == Wait(NOON + 2_000)
 
 
-def test_word_of_an_end_names_what_ended_and_when() -> None:
+@pytest.mark.parametrize(
+    ("status", "action", "at"),
+    [("acknowledged", "acknowledge", NOON + 5), ("resolved", "resolve", NOON + 9)],
+)
+def test_word_of_an_end_names_what_ended_and_when(status: Status, action: str, at: int) -> None:
+    """Word of an acknowledgement is overtaken by the end."""
     over = incident(
-        status="resolved", step=3, acknowledged_at=NOON + 5, resolved_at=NOON + 9, number=4
+        status=status,
+        step=3,
+        acknowledged_at=NOON + 5,
+        resolved_at=NOON + 9 if status == "resolved" else None,
+        number=4,
     )
-    pages = wanted_pages(over, BOTH, ["robot"])
-    assert [(page.action, page.due_at, page.step, page.mention) for page in pages] == [
-        ("acknowledge", NOON + 5, 0, ()),
-        ("resolve", NOON + 9, 0, ()),
-    ]
-    assert {(page.incident, page.account) for page in pages} == {(over.id, over.account)}
+    (page,) = wanted_pages(over, BOTH, ["robot"])
+    assert (page.action, page.due_at, page.step, page.mention) == (action, at, 0, ())
+    assert (page.incident, page.account) == (over.id, over.account)
     by_itself = incident(status="resolved", resolved_at=NOON + 9)
     assert [page.action for page in wanted_pages(by_itself, BOTH, ["robot"])] == ["resolve"]
 

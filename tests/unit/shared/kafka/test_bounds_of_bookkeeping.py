@@ -10,12 +10,21 @@ from shared.kafka import bookkeeping
 from shared.kafka.bookkeeping import OUTBOX_LIMIT, RING_SIZE, Bookkeeping, Entry, Ring
 from shared.kafka.fold import Held, OutboxFullError, change, fold
 from shared.kafka.handler import Announcement, Change, Fact
-from shared.kafka.limits import MAX_IN_A_ROW, MAX_IN_WINDOW, WINDOW_RECORDS, DeadLetterLimit
+from shared.kafka.limits import (
+    MAX_IN_A_ROW,
+    MAX_IN_WINDOW,
+    WINDOW_RECORDS,
+    DeadLetterLimit,
+    Outcome,
+)
 from shared.store.ports import owner_text
 from tests.support.counting_handler import REJECT, Clicks, CountingHandler, click
 
 BEGAN = 1_700_000_000_000
 HANDLER = CountingHandler()
+TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
+DONE: Outcome = "done"
+FAILED: Outcome = "failed"
 
 
 def full_ring() -> Ring:
@@ -175,7 +184,7 @@ def test_facts_of_several_sources_have_rings_of_their_own_also_one_without_a_nam
 
 def test_bookkeeping_comes_back_from_the_store_as_it_was() -> None:
     held: Held[Clicks] = Held(0, Bookkeeping(), Clicks())
-    facts = [fact(number, traceparent="00-a-b-01") for number in range(3)]
+    facts = [fact(number, trace=TRACE.encode()) for number in range(3)]
     fold(held, facts, HANDLER, epoch="7", source="/test")
     dumped = bookkeeping.dump(held.book)
     again = bookkeeping.load(dumped)
@@ -185,7 +194,7 @@ def test_bookkeeping_comes_back_from_the_store_as_it_was() -> None:
     assert again.owner == held.book.owner == owner_text("fan-events.v1", 0)
     (entry,) = again.outbox
     assert (entry.traceparent, entry.source, entry.topic) == (
-        "00-a-b-01",
+        TRACE,
         "/test",
         "tag-changes.v1",
     )
@@ -258,22 +267,22 @@ def test_announcements_of_one_cause_have_ids_of_their_own_that_a_repetition_give
 
 def test_twenty_dead_letters_in_a_row_pass_and_the_next_one_does_not() -> None:
     limit = DeadLetterLimit()
-    assert limit.one_too_many([True] * MAX_IN_A_ROW) is None
-    assert limit.one_too_many([True] * (MAX_IN_A_ROW + 1)) == MAX_IN_A_ROW
-    limit.remember([True] * MAX_IN_A_ROW)
-    assert limit.one_too_many([True]) == 0
-    assert limit.one_too_many([False, *[True] * MAX_IN_A_ROW]) is None
-    assert limit.one_too_many([False, True]) is None, "asking remembers nothing"
+    assert limit.one_too_many([FAILED] * MAX_IN_A_ROW) is None
+    assert limit.one_too_many([FAILED] * (MAX_IN_A_ROW + 1)) == MAX_IN_A_ROW
+    limit.remember([FAILED] * MAX_IN_A_ROW)
+    assert limit.one_too_many([FAILED]) == 0
+    assert limit.one_too_many([DONE, *[FAILED] * MAX_IN_A_ROW]) is None
+    assert limit.one_too_many([DONE, FAILED]) is None, "asking remembers nothing"
 
 
 def test_a_dead_letter_counts_for_a_thousand_records_and_not_for_one_more() -> None:
     def after(good: int) -> int | None:
         limit = DeadLetterLimit()
         for _ in range(MAX_IN_WINDOW):
-            limit.remember([True, False])
+            limit.remember([FAILED, DONE])
         # The oldest dead letter is the first of `2 * MAX_IN_WINDOW + good` records.
-        limit.remember([False] * good)
-        return limit.one_too_many([True])
+        limit.remember([DONE] * good)
+        return limit.one_too_many([FAILED])
 
     assert after(WINDOW_RECORDS - 2 * MAX_IN_WINDOW - 1) == 0, "the thousandth, counted from it"
     assert after(WINDOW_RECORDS - 2 * MAX_IN_WINDOW) is None
@@ -281,17 +290,17 @@ def test_a_dead_letter_counts_for_a_thousand_records_and_not_for_one_more() -> N
 
 def test_good_records_end_a_row_also_when_a_whole_batch_is_good() -> None:
     limit = DeadLetterLimit()
-    limit.remember([True] * MAX_IN_A_ROW)
-    limit.remember([False])
-    assert limit.one_too_many([True] * MAX_IN_A_ROW) is None
-    limit.remember([True] * MAX_IN_A_ROW)
+    limit.remember([FAILED] * MAX_IN_A_ROW)
+    limit.remember([DONE])
+    assert limit.one_too_many([FAILED] * MAX_IN_A_ROW) is None
+    limit.remember([FAILED] * MAX_IN_A_ROW)
     limit.remember([])
-    assert limit.one_too_many([True]) is None
+    assert limit.one_too_many([FAILED]) is None
 
 
-def fact(offset: int, *, partition: int = 0, name: str = "", traceparent: str = "") -> Fact:
+def fact(offset: int, *, partition: int = 0, name: str = "", trace: bytes = b"") -> Fact:
     made = click(at=BEGAN + offset)
-    return Fact(made, name or f"e{offset}", "/s", "fan-events.v1", partition, offset, traceparent)
+    return Fact(made, name or f"e{offset}", "/s", "fan-events.v1", partition, offset, trace)
 
 
 def entry(name: str) -> Entry:

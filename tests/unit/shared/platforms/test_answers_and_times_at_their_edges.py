@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import httpx
 import pytest
@@ -45,20 +46,21 @@ async def test_an_answer_that_is_no_json_object_leaves_the_outcome_unknown(conte
 
 
 def test_an_error_code_may_be_digits_and_is_never_guessed() -> None:
-    codes = [45015, "45015", 0, "0", "", None, -1, "-1"]
-    assert [read_code({"errcode": code}, "errcode") for code in codes] == [
-        45015,
-        45015,
-        0,
-        0,
-        0,
-        0,
-        -1,
-        -1,
-    ]
-    assert read_code({}, "errcode") == 0
-    for code in ("busy", [1], {"a": 1}):
-        assert read_code({"errcode": code}, "errcode") == UNREADABLE_CODE
+    codes = {45015: 45015, "45015": 45015, 0: 0, "0": 0, -1: -1, "-1": -1}
+    assert {code: read_code(code) for code in codes} == codes
+    for code in ("busy", "", None, [1], {"a": 1}, True, False, 0.0, "0.0", " 0", "٠"):
+        assert read_code(code) == UNREADABLE_CODE, code
+
+
+def test_an_answer_without_a_code_says_none() -> None:
+    def code(body: dict[str, Any]) -> int | None:
+        return Answer(200, body, None).code("errcode", "error_code")
+
+    assert code({}) is None
+    assert code({"message": "ok"}) is None
+    assert code({"error_code": 7}) == 7
+    assert code({"errcode": 0, "error_code": 7}) == 0, "the first name that is there"
+    assert code({"errcode": None}) == UNREADABLE_CODE
 
 
 def test_a_date_without_a_zone_or_that_is_none_is_not_believed() -> None:
