@@ -135,12 +135,17 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         place = TopicPartition(self.topic_with_prefix, partition.number)
         if consumer is None:
             return
-        committed = await consumer.committed(place)
-        if not self.owns(partition):
+        try:
+            committed = await consumer.committed(place)
+            if partition.stopped or not self.owns(partition):
+                return
+            consumer.seek(place, partition.start if committed is None else committed)
+            consumer.resume(place)  # it may have been paused: nobody else resumes it
+        except (IllegalStateError, KafkaError) as error:  # the next try to commit comes here again
+            self._observer.failure(self._group, "assignment", error)
             return
         fresh = self.partitions[partition.number] = Partition(partition.number)
         self._forget()
-        consumer.seek(place, partition.start if committed is None else committed)
         fresh.ready = asyncio.create_task(self._make_ready(fresh, place))
 
     async def _make_ready(
@@ -154,6 +159,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
                     await self._relay(self._topic, [partition.number])
             except Exception as error:  # noqa: BLE001 -- it must not read on without its books
                 self._observer.failure(self._group, "assignment", error)
+                partition.wait(time.monotonic())  # who waits for the store is not silent
                 attempt += 1
                 await asyncio.sleep(RETRY.delay_s(attempt, random.random()))
             else:
@@ -266,8 +272,10 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
         ready = [
             p
             for p in self.partitions.values()
-            # Offsets mean nothing in a log that went backwards.
-            if p.stopped != "log_went_backwards" and p.advance() > p.committed
+            # Offsets mean nothing in a log that went backwards, nor beside another's books.
+            if p.stopped != "log_went_backwards"
+            and not (p.stopped and p.is_disowned)
+            and p.advance() > p.committed
         ]
         if not ready:
             return

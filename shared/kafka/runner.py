@@ -165,9 +165,12 @@ class Runner(Generic[S]):
     ) -> list[Partition]:
         """Leave out partitions that are not ready, stopped, or too far ahead of the log."""
         accepted: list[Partition] = []
+        held = dict(self.assignment.partitions)
         for number, records in by_partition.items():
-            partition = self.assignment.partitions.get(number)
-            if partition is None:
+            partition = held.get(number)
+            # While others were waited for, it may have changed hands: these records are not of the
+            # new assignment, which begins elsewhere.
+            if partition is None or not self.assignment.owns(partition):
                 continue
             if partition.paused or partition.stopped:
                 self.assignment.hold(partition, consumer, records[0].offset)
