@@ -6,6 +6,7 @@ What it leaves to us is here. Source: RFC 9112, 3.2 for Host, 6.1 for codings, 6
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -13,6 +14,8 @@ from shared.web.errors import HttpError
 from shared.web.refusals import BAD_HOST, BAD_HTTP
 
 VERSIONS: Final = frozenset({"1.0", "1.1"})
+_HOST: Final = re.compile(rb"[A-Za-z0-9._~%!$&'()*+;=:\[\]-]*")
+"""A name or address and a port. A comma, which RFC 3986 allows in names, joins two of them."""
 
 
 def body_of(
@@ -31,7 +34,7 @@ def body_of(
     codings: list[bytes] | None = None
     for name, value in headers:
         if name == b"host":
-            hosts += 1
+            hosts += 1 if _HOST.fullmatch(value) else 2
         elif name == b"content-length":
             announced = int(value)  # the parser takes digits only, and no more than fit
         elif name == b"transfer-encoding":
@@ -40,7 +43,8 @@ def body_of(
         return BAD_HOST
     if codings is None:
         return announced
-    return None if codings == [b"chunked"] else BAD_HTTP
+    # A server of HTTP/1.0 knows no codings, and would take the body for the next request.
+    return None if codings == [b"chunked"] and version() == "1.1" else BAD_HTTP
 
 
 class NoTrailers(list[tuple[bytes, bytes]]):

@@ -142,12 +142,16 @@ class BoundedProtocol(HttpToolsProtocol):
             self._owes_by = self._now + self.limits.keep_alive_s
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what the parser could not read."""
-        if self._problem is PIPELINED_TOO_FAR:
-            self.refused(PIPELINED_TOO_FAR.code)
-            self._listen_no_more()  # what was asked before is answered
-        else:
-            self._refuse(self._problem or BAD_HTTP)
+        """Refuse what the parser could not read; what was asked before it is answered."""
+        problem = self._problem or BAD_HTTP
+        if not self._is_at_work():
+            self._refuse(problem)
+            return
+        self.refused(problem.code)
+        if self.pipeline and self.pipeline[0][0].more_body:
+            self.pipeline.popleft()  # the newest: it won't be whole
+        self._in_head = self._in_body = False
+        self._listen_no_more()
 
     # What uvicorn asks of itself
 
@@ -258,9 +262,11 @@ class BoundedProtocol(HttpToolsProtocol):
     def _listen_no_more(self) -> None:
         """Answer what was asked, and end."""
         self._is_deaf = True
-        self.cycle.keep_alive = False
-        if self.cycle.response_complete:
+        last = self.pipeline[0][0] if self.pipeline else self._working
+        if last is None or last.response_complete:
             self.transport.close()
+        else:
+            last.keep_alive = False
 
     def _join_or_leave(self) -> None:
         if self._is_in_crowd:

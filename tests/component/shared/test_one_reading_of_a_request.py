@@ -63,6 +63,12 @@ def test_nothing_behind_a_wish_for_another_protocol_becomes_a_request(
         ([b"host: x", b"host: x"], b"1.1", "bad_host"),
         ([b"Host: x", b"HOST: y"], b"1.1", "bad_host"),
         ([b"host: x", b"host: y"], b"1.0", "bad_host"),
+        ([b"host: x, y"], b"1.1", "bad_host"),
+        ([b"host: x y"], b"1.1", "bad_host"),
+        ([b"host: x@y"], b"1.1", "bad_host"),
+        ([b"host: x/v1"], b"1.1", "bad_host"),
+        ([b"host: x\xff"], b"1.1", "bad_host"),
+        ([b"host: x", b"transfer-encoding: chunked"], b"1.0", "bad_http"),
         ([b"host: x"], b"2.0", "bad_http"),
         ([b"host: x"], b"0.9", "bad_http"),
         ([b"host: x", b"transfer-encoding: gzip, chunked"], b"1.1", "bad_http"),
@@ -152,5 +158,40 @@ def test_requests_in_one_packet_are_answered_in_order_and_bounded() -> None:
             assert answers == [(200, b"%d" % n) for n in range(4)]
             assert await client.everything() == b""
             await until(lambda: refused(service, "pipelined_too_far") == 1)
+
+    within_patience(scenario)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET http:///echo HTTP/1.1\r\nhost: x\r\n\r\n",
+        post(b"host: x", b"host: y"),
+        post(b"host: x", version=b"1.9"),
+        post(b"host: x", b"transfer-encoding: chunked", body=b"nonsense\r\n"),
+    ],
+)
+@pytest.mark.parametrize("asked", [1, 2, 3])
+def test_what_was_asked_before_a_broken_request_is_answered(broken: bytes, asked: int) -> None:
+    async def scenario() -> None:
+        async with serving() as service:
+            client = await Client.of(service)
+            whole = post(b"host: x", b"content-length: 2", body=b"ab")
+            client.say(whole * asked + broken + HIDDEN)
+            assert [await client.answer() for _ in range(asked)] == [(200, b"2")] * asked
+            assert await client.everything() == b""
+            assert sum(refused(service, one) or 0 for one in ("bad_http", "bad_host")) == 1
+
+    within_patience(scenario)
+
+
+@pytest.mark.parametrize("host", [b"", b"brand.example:8443", b"[2001:db8::1]:80", b"a_b.example"])
+def test_a_host_may_be_a_name_or_an_address_with_a_port(host: bytes) -> None:
+    async def scenario() -> None:
+        async with serving() as service:
+            client = await Client.of(service)
+            client.say(post(b"host: " + host))
+            assert await client.answer() == (200, b"0")
 
     within_patience(scenario)
