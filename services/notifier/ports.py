@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from typing import Protocol, TypeAlias, TypeVar
 
 from services.notifier.domain.campaigns import Campaign, Content
@@ -121,13 +122,17 @@ class PushChannel(Protocol):
     def name(self) -> str:
         """As campaigns name it."""
 
-    async def send(self, openids: Sequence[str], content: Content, key: str) -> CallOutcome:
+    async def send(
+        self, openids: Sequence[str], content: Content, key: str, latest: float = inf
+    ) -> CallOutcome:
         """Make one call, once.
 
         Args:
             openids: whom; exactly one, but for a mass send.
             content: what, as `refuse_content` let it pass.
             key: the idempotency key of a mass send, at most 64 bytes; unused otherwise.
+            latest: by our monotonic clock, in seconds: a call that has not begun by then, since
+                something had to be asked before it, is not made, and answered as refused.
         """
 
     async def ask_time(self) -> datetime | None:

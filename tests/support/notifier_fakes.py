@@ -6,6 +6,7 @@ import copy
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from math import inf
 from typing import Any
 
 from services.notifier.domain.campaigns import Campaign, Content
@@ -216,7 +217,9 @@ class FakeChannel:
         self.asked = 0
         self.date: int | None = None
 
-    async def send(self, openids: Sequence[str], content: Content, key: str) -> CallOutcome:
+    async def send(
+        self, openids: Sequence[str], content: Content, key: str, latest: float = inf
+    ) -> CallOutcome:
         self.calls.append((tuple(openids), key))
         outcome: CallOutcome = self._answer(tuple(openids), key)
         return outcome
