@@ -63,8 +63,8 @@ class PushQueries(Protocol):
     async def due(self, account: str, channel: str, now: int, limit: int) -> list[Versioned[Push]]:
         """Undecided rows whose time to be looked at has come, by their deadlines."""
 
-    async def first_look(self, account: str) -> int | None:
-        """When the first of an account's undecided rows is to be looked at; None without any."""
+    async def first_look(self, account: str, until: int) -> int | None:
+        """When the first of an account's undecided rows is to be looked at; None if not by then."""
 
     async def unqueued(self, account: str, channel: str, now: int, limit: int) -> list[str]:
         """Ids of undecided rows whose time has come and that an older version gave no deadline."""

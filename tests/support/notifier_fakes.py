@@ -92,9 +92,10 @@ class MemoryPushQueries:
         )
         return sorted(found, key=lambda one: (one.state.deadline, one.state.id))[:limit]
 
-    async def first_look(self, account: str) -> int | None:
+    async def first_look(self, account: str, until: int) -> int | None:
         open_rows = [row for row in self.rows() if row.account == account and row.lane != ""]
-        return min((row.look_at for row in open_rows), default=None)
+        looks = [row.look_at for row in open_rows if row.look_at <= until]
+        return min(looks, default=None)
 
     async def unqueued(self, account: str, channel: str, now: int, limit: int) -> list[str]:
         return [

@@ -30,6 +30,8 @@ BUSY_S: Final = 0.2
 """Between two steps that find nothing to do, while a wave is open or a row is due."""
 IDLE_S: Final = 3.0
 """Between two looks for what another process has planned; what this one plans rings."""
+LOOK_AHEAD_MS: Final = 4_000
+"""The next look at what is due comes before that."""
 REFUSED_S: Final = 2.0
 """Between two tries for a lease that another process has."""
 FAILED_S: Final = 1.0
@@ -132,8 +134,10 @@ class AccountLoop:
 
     async def _due_in_s(self) -> float:
         """Seconds until a row is to be looked at; not above 0 where one is."""
-        first = await self._desk.books.queries.first_look(self._desk.account)
-        return inf if first is None else (first - self._desk.time.moment().now) / 1000
+        now = self._desk.time.moment().now
+        until = now + LOOK_AHEAD_MS
+        first = await self._desk.books.queries.first_look(self._desk.account, until)
+        return inf if first is None else (first - now) / 1000
 
     async def _hold(self) -> bool:
         """Whether this process holds the lease; recovers when it has just got it."""

@@ -69,7 +69,8 @@ class Running:
         rows = RingingWriter(world.books.rows, [world.loop._bell])
         self.fan_events = FanEventsHandler(rows, world.queries)
         self.tag_changes = TagChangesHandler(rows, world.campaign_queries)
-        relay = Relay((world.books.rows, world.books.waves), world.observer, rest=asyncio.sleep)
+        outboxes: Any = (world.books.rows, world.books.waves)
+        relay = Relay(outboxes, world.observer, rest=asyncio.sleep)
         self._tasks = [
             asyncio.create_task(one) for one in (world.loop.run(), world.planner.run(), relay.run())
         ]

@@ -173,7 +173,7 @@ def test_a_wave_that_another_holder_left_open_is_gone_on_with_after_a_rest() -> 
         async def frozen(name: str, holder: str, lasts_s: float, now: float) -> bool:
             return holder != rested.loop._holder and await acquire(name, holder, lasts_s, now)
 
-        world.leases.acquire = frozen  # type: ignore[method-assign] # it can't renew its lease
+        world.leases.acquire = frozen  # type: ignore[method-assign, assignment] # nor renews it
         await asyncio.sleep(40)
         doomed = Running(world)
         world.platform.faults = ["lost_after"]

@@ -102,7 +102,7 @@ async def test_what_was_left_in_calling_by_an_older_holder_is_swept_up() -> None
     await world.campaign("c2")
     await world.tag("f1", "new")
     (row,) = [one for one in world.queries.rows() if one.campaign == "c2"]
-    await late._desk.commit([row], world.clock.wall, "from the grave")
+    await late._desk.commit([row], world.clock.wall, "from the grave", {})
     for _ in range(6):
         world.clock.advance(29_000)
         await world.loop.step()

@@ -268,7 +268,7 @@ async def test_a_wave_is_not_called_when_the_store_took_long_to_make_it_real() -
         world.clock.advance(ANSWERED_WITHIN_MS + 1)
         return wave
 
-    world.mass_sender._open = slowly  # type: ignore[method-assign] # the store is slow
+    world.mass_sender._open = slowly  # type: ignore[method-assign, assignment] # a slow store
     await world.loop.step()
     world.mass_sender._open = opened  # type: ignore[method-assign]
     world.mass.date = world.platform.now
