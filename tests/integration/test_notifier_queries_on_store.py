@@ -192,7 +192,7 @@ async def test_what_is_asked_again_and_again_reads_none_of_the_rows_that_wait_or
             look_at=far,
             deadline=far + 60_000,
         )
-        for number in range(400)
+        for number in range(800)
     ]
     documents = records.PushDocuments()
     store = MongoGuardedStore(database, records.PUSHES, loops=[])
