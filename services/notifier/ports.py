@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from typing import Protocol, TypeAlias, TypeVar
 
 from services.notifier.domain.campaigns import Campaign, Content
@@ -63,7 +64,7 @@ class PushQueries(Protocol):
         """Undecided rows whose time to be looked at has come, by their deadlines."""
 
     async def first_look(self, account: str, until: int) -> int | None:
-        """When the first of an account's undecided rows is to be looked at; None for later."""
+        """When the first of an account's undecided rows is to be looked at; None if not by then."""
 
     async def unqueued(self, account: str, channel: str, now: int, limit: int) -> list[str]:
         """Ids of undecided rows whose time has come and that an older version gave no deadline."""
@@ -121,13 +122,17 @@ class PushChannel(Protocol):
     def name(self) -> str:
         """As campaigns name it."""
 
-    async def send(self, openids: Sequence[str], content: Content, key: str) -> CallOutcome:
+    async def send(
+        self, openids: Sequence[str], content: Content, key: str, latest: float = inf
+    ) -> CallOutcome:
         """Make one call, once.
 
         Args:
             openids: whom; exactly one, but for a mass send.
             content: what, as `refuse_content` let it pass.
             key: the idempotency key of a mass send, at most 64 bytes; unused otherwise.
+            latest: by our monotonic clock, in seconds: a call that has not begun by then, since
+                something had to be asked before it, is not made, and answered as refused.
         """
 
     async def ask_time(self) -> datetime | None:

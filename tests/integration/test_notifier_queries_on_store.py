@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
@@ -149,10 +150,66 @@ async def test_rows_are_found_alike(database: Any, memory: dict[str, MemoryGuard
     held = {one.state.id: one for one in await real.held_for(ACCOUNT, "reason1")}
     assert held == {one.state.id: one for one in await fake.held_for(ACCOUNT, "reason1")}
     assert held
+    for until in (0, 99, 100, 250, 10_000):
+        first = await real.first_look(ACCOUNT, until)
+        assert first == await fake.first_look(ACCOUNT, until)
+    assert first is not None
+    assert await real.first_look("weibo:nobody", 10_000) is None
     counts = await real.counts("c1")
     assert counts == await fake.counts("c1")
     assert sum(one.pushes for one in counts) == 50
     assert await real.of_fan(fans[0], 5) == await fake.of_fan(fans[0], 5)
+
+
+class Noted:
+    """A collection that notes what it is asked."""
+
+    def __init__(self, collection: Any) -> None:
+        self._collection = collection
+        self.asked: list[dict[str, Any]] = []
+
+    def find(self, query: dict[str, Any], *rest: Any) -> Any:
+        self.asked.append(query)
+        return self._collection.find(query, *rest)
+
+    async def find_one(self, query: dict[str, Any], *rest: Any, **more: Any) -> Any:
+        self.asked.append(query)
+        return await self._collection.find_one(query, *rest, **more)
+
+
+async def test_what_is_asked_again_and_again_reads_none_of_the_rows_that_wait_or_are_done(
+    database: Any,
+) -> None:
+    """The embedded server reads all that matches its index, and everything where none does."""
+    done = replace(rows()[1], account=ACCOUNT, channel=CHANNELS[0], reason="", fan=f"{ACCOUNT}:x")
+    far = 10**12
+    many = [
+        replace(
+            done,
+            id=f"q{number:03}",
+            state=PushState.HELD if number % 2 else PushState.SENT,
+            lane=("", "soon", "", "later")[number % 4],
+            look_at=far,
+            deadline=far + 60_000,
+        )
+        for number in range(800)
+    ]
+    documents = records.PushDocuments()
+    store = MongoGuardedStore(database, records.PUSHES, loops=[])
+    assert not await store.write([GuardedWrite(row.id, 0, documents.dump(row)) for row in many])
+    queries = MongoPushQueries(database)
+    noted: Any = Noted(queries._rows)
+    queries._rows = noted
+    await queries.first_look(ACCOUNT, 250)
+    await queries.due(ACCOUNT, CHANNELS[0], 250, 100)
+    await queries.held_for(ACCOUNT, "waiting_for_a_second_fan")
+    await queries.calling(ACCOUNT, CHANNELS[0], 90)
+    assert len(noted.asked) == 6
+    for query in noted.asked:
+        found = await database.command(
+            "explain", {"find": records.PUSHES, "filter": query}, verbosity="executionStats"
+        )
+        assert found["executionStats"]["totalDocsExamined"] <= 150, query
 
 
 async def test_rows_of_an_older_version_are_found_alike(

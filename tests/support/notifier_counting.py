@@ -12,6 +12,7 @@ from tests.support.notifier_world import World
 _QUERIES = {
     "due": 2,  # one for each part of the queue
     "unqueued": 2,
+    "first_look": 2,
 }
 
 
@@ -21,12 +22,10 @@ def count_round_trips(world: World) -> Counter[str]:
     for name, store in world.stores.items():
         _count(store, "read", lambda ids, name=name: _reads(counted, name, ids))
         _count(store, "write", lambda _, name=name: counted.update([f"{name} write"]))
-    for query in ("due", "unqueued", "calling", "of_attempt", "waiting_for_fans", "held_for"):
-        if hasattr(world.queries, query):
-            times = _QUERIES.get(query, 1)
-            _count(
-                world.queries, query, lambda *_, q=query, n=times: counted.update([f"find {q}"] * n)
-            )
+    for query in (*_QUERIES, "calling", "of_attempt", "waiting_for_fans", "held_for"):
+        times = _QUERIES.get(query, 1)
+        _count(world.queries, query, lambda *_, q=query, n=times: counted.update([f"find {q}"] * n))
+    _count(world.campaign_queries, "with_audience", lambda _: counted.update(["find campaigns"]))
     _count(world.leases, "acquire", lambda *_: counted.update(["lease"]))
     return counted
 

@@ -6,6 +6,7 @@ import copy
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from math import inf
 from typing import Any
 
 from services.notifier.domain.campaigns import Campaign, Content
@@ -92,8 +93,9 @@ class MemoryPushQueries:
         return sorted(found, key=lambda one: (one.state.deadline, one.state.id))[:limit]
 
     async def first_look(self, account: str, until: int) -> int | None:
-        looks = [row.look_at for row in self.rows() if row.account == account and row.lane != ""]
-        return min((at for at in looks if at <= until), default=None)
+        open_rows = [row for row in self.rows() if row.account == account and row.lane != ""]
+        looks = [row.look_at for row in open_rows if row.look_at <= until]
+        return min(looks, default=None)
 
     async def unqueued(self, account: str, channel: str, now: int, limit: int) -> list[str]:
         return [
@@ -216,7 +218,9 @@ class FakeChannel:
         self.asked = 0
         self.date: int | None = None
 
-    async def send(self, openids: Sequence[str], content: Content, key: str) -> CallOutcome:
+    async def send(
+        self, openids: Sequence[str], content: Content, key: str, latest: float = inf
+    ) -> CallOutcome:
         self.calls.append((tuple(openids), key))
         outcome: CallOutcome = self._answer(tuple(openids), key)
         return outcome

@@ -37,6 +37,8 @@ _INDEXES: Final[Mapping[str, Sequence[tuple[str, Sequence[tuple[str, int]]]]]] =
         ("queue", (("account", ASCENDING), ("channel", ASCENDING), ("lane", ASCENDING),
                    ("deadline", ASCENDING))),
         ("looks", (("account", ASCENDING), ("lane", ASCENDING), ("look_at", ASCENDING))),
+        ("held", (("account", ASCENDING), ("state", ASCENDING), ("reason", ASCENDING),
+                  ("look_at", ASCENDING))),
         ("attempt", (("attempt", ASCENDING), ("state", ASCENDING))),
         ("fan", (("fan", ASCENDING), ("created_at", DESCENDING))),
         ("campaign", (("campaign", ASCENDING), ("state", ASCENDING), ("reason", ASCENDING))),
@@ -87,6 +89,7 @@ class MongoPushQueries:
         found: list[int] = []
         with transient("looking for the next push"):
             for lane in Lane:  # one equality each, so that the index sorts
+                # The embedded server sorts all that matches: with the bound, hardly anything.
                 query = {"account": account, "lane": lane.value, "look_at": {"$lte": until}}
                 first = await self._rows.find_one(
                     query, {"look_at": 1}, sort=[("look_at", ASCENDING)]

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from typing import ClassVar, Self
 
 import httpx
@@ -49,7 +50,9 @@ class Channel(ABC):
         """Why the platform would never take this content, for staff; None if it may."""
 
     @abstractmethod
-    async def send(self, openids: Sequence[str], content: Content, key: str) -> CallOutcome:
+    async def send(
+        self, openids: Sequence[str], content: Content, key: str, latest: float = inf
+    ) -> CallOutcome:
         """See `ports.PushChannel`."""
 
     async def ask_time(self) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from math import inf
 from typing import ClassVar, Self
 
 from services.notifier.channels.base import Channel, Client
@@ -37,11 +38,13 @@ class WeChatCustomerMessage(Channel):
         """See `Channel`."""
         return refuse_message(content)
 
-    async def send(self, openids: Sequence[str], content: Content, key: str) -> CallOutcome:
+    async def send(
+        self, openids: Sequence[str], content: Content, key: str, latest: float = inf
+    ) -> CallOutcome:
         """See `ports.PushChannel`."""
         (openid,) = openids
         message = {"touser": openid, **build_message(content)}
-        outcome = await self._client.send_customer_message(message)
+        outcome = await self._client.send_customer_message(message, latest=latest)
         if isinstance(outcome, Accepted):
             return Accepted(Receipt(outcome.value), outcome.platform_time)
         return outcome

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from math import inf
 from typing import ClassVar, Self
 
 from services.notifier.channels.base import Channel, Client
@@ -37,12 +38,14 @@ class WeChatMassSend(Channel):
         """See `Channel`."""
         return refuse_message(content)
 
-    async def send(self, openids: Sequence[str], content: Content, key: str) -> CallOutcome:
+    async def send(
+        self, openids: Sequence[str], content: Content, key: str, latest: float = inf
+    ) -> CallOutcome:
         """See `ports.PushChannel`."""
         message = {"touser": list(openids), **build_message(content)}
         if content.kind is ContentKind.ARTICLE:
             message["send_ignore_reprint"] = 0
-        outcome = await self._client.send_mass(message, client_msg_id=key)
+        outcome = await self._client.send_mass(message, client_msg_id=key, latest=latest)
         if isinstance(outcome, Accepted):
             sent = outcome.value
             return Accepted(Receipt(sent.msg_id, sent.msg_data_id), outcome.platform_time)

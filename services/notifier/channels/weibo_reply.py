@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import ClassVar, Self
 
 from services.notifier.channels.base import Channel, Client
@@ -40,8 +41,11 @@ class WeiboReply(Channel):
             return f"a Weibo reply has fewer than {LONGEST_REPLY} characters"
         return None
 
-    async def send(self, openids: Sequence[str], content: Content, key: str) -> CallOutcome:
+    async def send(
+        self, openids: Sequence[str], content: Content, key: str, latest: float = inf
+    ) -> CallOutcome:
         """See `ports.PushChannel`."""
+        del latest  # its token is at hand: a call begins at once
         (uid,) = openids
         outcome = await self._client.reply_text(uid, content.value)
         if isinstance(outcome, Accepted):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from math import inf
 from typing import Final
 
 from services.notifier.domain.account import Account
@@ -26,9 +27,11 @@ LEASE_S: Final = 30.0
 RENEW_AFTER_MS: Final = 5_000
 """So that a step that takes long has most of the lease before it."""
 BUSY_S: Final = 0.2
-"""Between two steps while a wave is open."""
+"""Between two steps that find nothing to do, while a wave is open or a row is due."""
 IDLE_S: Final = 3.0
 """Between two looks for what another process has planned; what this one plans rings."""
+LOOK_AHEAD_MS: Final = 4_000
+"""The next look at what is due comes before that."""
 REFUSED_S: Final = 2.0
 """Between two tries for a lease that another process has."""
 FAILED_S: Final = 1.0
@@ -67,38 +70,41 @@ class AccountLoop:
         self._is_busy = True
         """Whether a whole step is worth while, whatever is due."""
         self._rest_s = 0.0
-        """After a step that looked at nothing."""
+        """How long nothing is to be done after the last step, as far as this process knows."""
         self._tenure: int | None = None
         self._held_at = 0
         self._swept_at = 0
 
     async def run(self) -> None:
         """Step for ever. A step that has begun is finished before the process stops."""
-        while True:
-            step = asyncio.ensure_future(self._step_safely())
-            try:
-                wait_s = await asyncio.shield(step)
-            except asyncio.CancelledError:
-                await asyncio.wait({step})
-                await self.release()
-                raise
-            await self._bell.rest(wait_s)
+        try:
+            while True:
+                step = asyncio.ensure_future(self._step_safely())
+                try:
+                    wait_s = await asyncio.shield(step)
+                except asyncio.CancelledError:
+                    await asyncio.wait({step})
+                    raise
+                await self._bell.rest(wait_s)
+        except asyncio.CancelledError:  # most of the time it rests
+            await self.release()
+            raise
 
     async def step(self) -> int:
         """One round over the channels; answers how many rows were looked at."""
         if not await self._hold():
+            self._rest_s = spread(REFUSED_S)
             return 0
-        if not self._is_busy:
-            self._rest_s = await self._due_in_s()
-            if self._rest_s > 0:
-                return 0
+        if not self._is_busy and (due_in_s := await self._due_in_s()) > 0:
+            self._rest_s = min(spread(IDLE_S), due_in_s)
+            return 0
         self._is_busy = True
         looked = 0
         account = await self._desk.read_account()
         for sender in self._senders:
             looked += await sender.step(account)  # before a call, the account is read again
         self._is_busy = looked > 0 or account.wave is not None
-        self._rest_s = BUSY_S if self._is_busy else 0.0
+        self._rest_s = 0.0 if looked else BUSY_S
         return looked
 
     async def release(self) -> None:
@@ -116,7 +122,7 @@ class AccountLoop:
 
     async def _step_safely(self) -> float:
         try:
-            looked = await self.step()
+            await self.step()
         except TransientError as error:
             self._desk.observer.failed("step", error)
             return FAILED_S
@@ -124,17 +130,14 @@ class AccountLoop:
             self._desk.observer.failed("step", error)
             self._tenure = None  # whatever it was, begin as after a crash
             return FAILED_S
-        if self._tenure is None:
-            return spread(REFUSED_S)
-        return 0.0 if looked else self._rest_s
+        return self._rest_s
 
     async def _due_in_s(self) -> float:
-        """Seconds until a row is to be looked at, or until the next look for one; 0 for now."""
-        desk, now = self._desk, self._desk.time.moment().now
-        idle_s = spread(IDLE_S)
-        until = now + round(idle_s * 1000)
-        first = await desk.books.queries.first_look(desk.account, until)
-        return idle_s if first is None else max(0.0, (first - now) / 1000)
+        """Seconds until a row is to be looked at; not above 0 where one is."""
+        now = self._desk.time.moment().now
+        until = now + LOOK_AHEAD_MS
+        first = await self._desk.books.queries.first_look(self._desk.account, until)
+        return inf if first is None else (first - now) / 1000
 
     async def _hold(self) -> bool:
         """Whether this process holds the lease; recovers when it has just got it."""
@@ -155,6 +158,7 @@ class AccountLoop:
 
     async def _begin(self) -> None:
         self._tenure = None
+        self._is_busy = True  # another holder may have left a wave open, which no row tells of
 
         def decide(_key: str, known: Account) -> Change[Account]:
             return Change(replace(known, tenure=known.tenure + 1))

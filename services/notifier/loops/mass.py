@@ -34,7 +34,7 @@ from services.notifier.domain.periods import MINUTE_MS, day_of
 from services.notifier.domain.pushes import Push
 from services.notifier.domain.waves import MOST_FANS, wave_size
 from services.notifier.loops.desk import Desk
-from services.notifier.loops.last_look import look_again, read_contexts
+from services.notifier.loops.last_look import LOOK_LASTS_MS, look_again, read_contexts
 from services.notifier.loops.open_waves import OpenWaves
 from services.notifier.loops.rows import by_id, one_a_fan, states
 from services.notifier.ports import PushChannel
@@ -161,28 +161,30 @@ class MassSender:
         self._marked = [replace(row, attempt=key) for row in rows]
         self._marked = await desk.commit(rows, context.moment.now, key, self._rows)
         desk.observer.step("wave_marked")
-        ours, fresh = await self._still_wanted(self._marked, context)
+        ours, fresh, latest = await self._still_wanted(self._marked, context)
         wave = await self._open(key, ours, fresh) if wave_size(len(ours)) == len(ours) else None
         if wave is None:
             await self._unmark(await desk.read_account())
             return
         self._marked = []
         desk.observer.step("wave_opened")
-        await self._waves.call_first(wave, ours, context.campaign)
+        await self._waves.call_first(wave, ours, context.campaign, latest)
 
     async def _still_wanted(
         self, rows: Sequence[Push], context: Context
-    ) -> tuple[list[Push], Context]:
-        """The last look: who may still be named, and campaign and account as they are now."""
+    ) -> tuple[list[Push], Context, int]:
+        """The last look: who may be named, campaign and account as they are now, and until when."""
         if not rows:
-            return [], context
+            return [], context, 0
         look = await look_again(self._desk, rows)
         await self._desk.put_back(
             [row for row in rows if row.id not in look.wanted], ABANDONED, self._rows
         )
         # Reading many fans takes long; what staff decided meanwhile is about all of them.
+        latest = self._desk.time.read().mono + LOOK_LASTS_MS
         fresh = await read_contexts(self._desk, [context.campaign.id])
-        return [row for row in rows if row.id in look.wanted], fresh[context.campaign.id]
+        wanted = [row for row in rows if row.id in look.wanted]
+        return wanted, fresh[context.campaign.id], latest
 
     async def _open(self, key: str, rows: Sequence[Push], context: Context) -> Wave | None:
         """Take the slot; None where anything has changed since the decision."""

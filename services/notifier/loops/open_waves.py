@@ -38,6 +38,7 @@ from services.notifier.domain.waves import (
     why_ended,
 )
 from services.notifier.loops.desk import Desk
+from services.notifier.loops.last_look import LOOK_LASTS_MS
 from services.notifier.loops.rows import chunks
 from services.notifier.ports import PushChannel
 from shared.kafka.handler import Change
@@ -56,9 +57,11 @@ class OpenWaves:
         self._desk = desk
         self._channel = channel
 
-    async def call_first(self, wave: Wave, rows: Sequence[Push], campaign: Campaign) -> None:
-        """Make the first call of a wave that has just become real."""
-        outcome = await self._call(wave, rows, campaign)
+    async def call_first(
+        self, wave: Wave, rows: Sequence[Push], campaign: Campaign, latest: int
+    ) -> None:
+        """Make the first call of a wave that has just become real; `latest` as in `LastLook`."""
+        outcome = await self._call(wave, rows, campaign, latest)
         if isinstance(outcome, Refused):
             # Only here is a refusal definite for the wave: no earlier call may have been accepted.
             reason, reaction = outcome.reason.value, outcome.reaction.value
@@ -93,7 +96,7 @@ class OpenWaves:
             await self._note(wave, "unknown", TOO_FEW_LEFT)
             return wave.fans
         # Reading the fans may have taken long: campaign and account once more, as before any call.
-        now = desk.time.moment().now
+        now, latest = desk.time.moment().now, desk.time.read().mono + LOOK_LASTS_MS
         campaign = await self._campaign(wave)
         if why_ended(wave, campaign, now) is not None:
             return wave.fans  # and the next step ends it
@@ -102,7 +105,7 @@ class OpenWaves:
             account, again, lambda known: not must_wait(campaign, known, quiet, now)
         ):
             return 0
-        outcome = await self._call(again.wave, rows, campaign)
+        outcome = await self._call(again.wave, rows, campaign, latest)
         await self._learn(again.wave, outcome)
         return wave.fans
 
@@ -132,13 +135,17 @@ class OpenWaves:
                 await self._settle(settled, some)
         return staying
 
-    async def _call(self, wave: Wave, rows: Sequence[Push], campaign: Campaign) -> CallOutcome:
+    async def _call(
+        self, wave: Wave, rows: Sequence[Push], campaign: Campaign, latest: int
+    ) -> CallOutcome:
         time = self._desk.time
         before = time.read().mono
+        if before > latest:  # the store took long since the look: it is looked again
+            return Refused(Reason.UNREACHABLE, Reaction.RETRY)
         openids = sorted(row.openid for row in rows)
         outcome: CallOutcome
         try:
-            outcome = await self._channel.send(openids, campaign.content, wave.id)
+            outcome = await self._channel.send(openids, campaign.content, wave.id, latest / 1000)
         except Exception as error:  # noqa: BLE001 - whatever broke, the call may have been made
             self._desk.observer.failed("call", error)
             outcome = Unknown(Reason.CONNECTION_LOST)

@@ -5,6 +5,7 @@ The cursor moves after a page's rows are durable, and the rows' ids make a repea
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -71,15 +72,19 @@ class Planner:
         self._observer = observer
 
     async def run(self) -> None:
-        """Plan for ever."""
-        while True:
-            try:
-                planned = await self.step()
-            except TransientError as error:
-                self._observer.failed("plan", error)
-                await self._bell.rest(FAILED_S)
-            else:
-                await self._bell.rest(0.0 if planned else spread(IDLE_S))
+        """Plan for ever; what a stop interrupts is planned again by whoever plans next."""
+        try:
+            while True:
+                try:
+                    planned = await self.step()
+                except TransientError as error:
+                    self._observer.failed("plan", error)
+                    await self._bell.rest(FAILED_S)
+                else:
+                    await self._bell.rest(0.0 if planned else spread(IDLE_S))
+        except asyncio.CancelledError:
+            await self._release()
+            raise
 
     async def step(self) -> int:
         """Plan a page of each campaign that lacks rows; answers how many pages."""
@@ -96,6 +101,13 @@ class Planner:
         for campaign, occurrence in todo:
             await self._plan_page(campaign, occurrence, now)
         return len(todo)
+
+    async def _release(self) -> None:
+        """Let another process plan at once."""
+        try:
+            await self._leases.release(_LEASE, self._holder)
+        except TransientError as error:
+            self._observer.failed("lease", error)
 
     async def _plan_page(self, campaign: Campaign, occurrence: str, now: int) -> None:
         fresh = campaign.plan.occurrence != occurrence

@@ -229,7 +229,7 @@ class SingleSender:
         del self._committed[row.id]
         self._outcomes[row.id] = (row, Unknown(Reason.CONNECTION_LOST))
         try:
-            outcome = await self._channel.send([row.openid], content, row.id)
+            outcome = await self._channel.send([row.openid], content, row.id, latest / 1000)
         except Exception as error:  # noqa: BLE001 - whatever broke, the call may have been made
             self._desk.observer.failed("call", error)
             return

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from math import inf
 from typing import Any, Final
 
 import httpx
@@ -19,7 +20,7 @@ from pydantic import SecretStr
 
 from shared.platforms.calls import Answer, call, read_code, read_id
 from shared.platforms.fields import mend_text
-from shared.platforms.outcomes import Accepted, Outcome, Reaction, Refused, Unknown
+from shared.platforms.outcomes import Accepted, Outcome, Reaction, Reason, Refused, Unknown
 from shared.platforms.wechat.errors import SAME_MASS_SEND, classify
 from shared.platforms.wechat.tokens import TokenCache
 
@@ -88,6 +89,7 @@ class WeChatClient:
     ) -> None:
         self._http = http
         self._base_url = base_url.rstrip("/")
+        self._clock = clock
         self._tokens = TokenCache(
             http, base_url=base_url, app_id=app_id, app_secret=app_secret, clock=clock
         )
@@ -102,9 +104,15 @@ class WeChatClient:
             {"touser": openid, "msgtype": "text", "text": {"content": text}}
         )
 
-    async def send_customer_message(self, message: Mapping[str, Any]) -> Outcome[str]:
-        """Send a customer message of any `msgtype`, as WeChat's documentation words it."""
-        answer = await self._post("/cgi-bin/message/custom/send", message)
+    async def send_customer_message(
+        self, message: Mapping[str, Any], *, latest: float = inf
+    ) -> Outcome[str]:
+        """Send a customer message of any `msgtype`, as WeChat's documentation words it.
+
+        What has not begun by `latest`, by the client's clock, is not made: getting a token may
+        have taken long.
+        """
+        answer = await self._post("/cgi-bin/message/custom/send", message, latest)
         if not isinstance(answer, Answer):
             return answer
         if code := answer.code("errcode"):
@@ -123,9 +131,9 @@ class WeChatClient:
         )
 
     async def send_mass(
-        self, message: Mapping[str, Any], *, client_msg_id: str
+        self, message: Mapping[str, Any], *, client_msg_id: str, latest: float = inf
     ) -> Outcome[MassSent]:
-        """Send a mass message of any `msgtype`, its `touser` included.
+        """Send a mass message of any `msgtype`, its `touser` included; `latest` as above.
 
         That WeChat has this `client_msg_id` already is success. Its "same key too soon" is
         `Unknown`: repeat the call with the same key after a minute.
@@ -138,7 +146,7 @@ class WeChatClient:
         if len(message.get("touser", ())) not in MASS_SEND_FANS:
             raise ValueError("a mass send names 2 to 10,000 openids")
         answer = await self._post(
-            "/cgi-bin/message/mass/send", {**message, "clientmsgid": client_msg_id}
+            "/cgi-bin/message/mass/send", {**message, "clientmsgid": client_msg_id}, latest
         )
         if not isinstance(answer, Answer):
             return answer
@@ -184,16 +192,18 @@ class WeChatClient:
         """Make a light call without effect, for its `Date`; None where there was no answer."""
         return await self._tokens.ask_time()
 
-    async def _post(self, path: str, payload: Mapping[str, Any]) -> Answer | Refused | Unknown:
+    async def _post(
+        self, path: str, payload: Mapping[str, Any], latest: float = inf
+    ) -> Answer | Refused | Unknown:
         token = await self._tokens.get()
         if not isinstance(token, Accepted):
             return _not_called(token)
-        answer = await self._post_with(token.value, path, payload)
+        answer = await self._post_with(token.value, path, payload, latest)
         if _refuses_token(answer):
             token = await self._tokens.replace(token.value)
             if not isinstance(token, Accepted):
                 return _not_called(token)
-            answer = await self._post_with(token.value, path, payload)
+            answer = await self._post_with(token.value, path, payload, latest)
             if (refused := _refuses_token(answer)) is not None:
                 return replace(refused, reaction=self._tokens.note_new_refused(token.value))
         if isinstance(answer, Answer) and answer.code("errcode") is not None:
@@ -201,8 +211,10 @@ class WeChatClient:
         return answer
 
     async def _post_with(
-        self, token: SecretStr, path: str, payload: Mapping[str, Any]
+        self, token: SecretStr, path: str, payload: Mapping[str, Any], latest: float
     ) -> Answer | Refused | Unknown:
+        if self._clock() > latest:
+            return Refused(Reason.UNREACHABLE, Reaction.RETRY)
         request = self._http.build_request(
             "POST",
             self._base_url + path,

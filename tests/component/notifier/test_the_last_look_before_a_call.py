@@ -252,3 +252,31 @@ async def test_a_repeated_wave_is_not_called_when_a_pause_came_while_its_fans_we
     world.mass.date = world.platform.now
     await world.loop.step()
     assert len(world.mass.calls) == 1
+
+
+async def test_a_wave_is_not_called_when_the_store_took_long_to_make_it_real() -> None:
+    world = World()
+    await audience(world, "f1", "f2", "f3")
+    await world.campaign("m1", channel="wechat_mass_send", audience_tag="vip")
+    await world.planner.step()
+    opened = world.mass_sender._open
+
+    async def slowly(*args: Any) -> Any:
+        wave = await opened(*args)
+        async with api_of(world) as api:
+            await api.post("/v1/campaigns/m1/cancel")
+        world.clock.advance(ANSWERED_WITHIN_MS + 1)
+        return wave
+
+    world.mass_sender._open = slowly  # type: ignore[method-assign, assignment] # a slow store
+    await world.loop.step()
+    world.mass_sender._open = opened  # type: ignore[method-assign]
+    world.mass.date = world.platform.now
+    for _ in range(4):
+        world.clock.advance(62_000)
+        await world.run()
+    assert world.mass.calls == []
+    assert {(row.state, row.reason) for row in world.queries.rows()} == {
+        (PushState.DROPPED, "cancelled")
+    }
+    world.check_books()

@@ -13,7 +13,7 @@ from services.sentiment.domain.paging.escalation import Policy, Step
 from shared.kafka.handler import Announcement, Change
 from tests.component.sentiment.incident_world import ACCOUNT
 from tests.component.sentiment.timed_world import Running, TimedWorld, seconds, until
-from tests.component.sentiment.virtual_time import run
+from tests.support.virtual_time import run
 
 REST_S = 120.0
 """After so long without a comment the service is at rest."""

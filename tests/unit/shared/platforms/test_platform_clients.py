@@ -479,3 +479,41 @@ def test_a_date_that_names_no_instant_is_none(header: str | None) -> None:
 def test_codes_stand_in_one_table_only() -> None:
     assert not set(wechat_errors.REFUSALS) & set(wechat_errors.UNKNOWN_CODES)
     assert not set(weibo_errors.REFUSALS) & weibo_errors.BUSY_CODES
+
+
+class SlowTokens(Platform):
+    """Gives out tokens, but each takes three seconds."""
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/cgi-bin/stable_token"):
+            self.now += 3.0
+        return await super().__call__(request)
+
+
+@pytest.mark.parametrize("refused_first", [False, True])
+async def test_a_call_whose_time_is_over_when_it_has_its_token_is_not_made(
+    *, refused_first: bool
+) -> None:
+    platform = SlowTokens()
+    async with httpx.AsyncClient(transport=httpx.MockTransport(platform)) as http:
+        wechat = WeChatClient(
+            http,
+            app_id="wx1",
+            app_secret=SecretStr("s"),
+            clock=lambda: platform.now,
+            base_url="https://example.test/wechat/",
+        )
+        if refused_first:
+            platform.answers = [ok(errcode=0, errmsg="ok")]
+            await wechat.send_text("o1", "before")
+            platform.dead_tokens = {"t1"}
+        made = len(platform.requests) + refused_first
+        latest = platform.now + 1.5
+        message = {"touser": "o1", "msgtype": "text", "text": {"content": "hello"}}
+        outcome = await wechat.send_customer_message(message, latest=latest)
+        assert outcome == Refused(Reason.UNREACHABLE, Reaction.RETRY)
+        assert len(platform.requests) == made
+        mass = {**message, "touser": ["o1", "o2"]}
+        late = await wechat.send_mass(mass, client_msg_id="k", latest=latest)
+        assert late == Refused(Reason.UNREACHABLE, Reaction.RETRY)
+        assert len(platform.requests) == made
