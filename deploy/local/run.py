@@ -85,7 +85,7 @@ One call for each input. The sandbox signs and encrypts what it pushes, like the
   # A shop posts a purchase, signed here (Standard Webhooks)
   {_purchase(ingest, stack)}
 
-Staff look at the result:
+Staff look at the result, a second or two later:
 
   {_get(stack, "segmenter", "viewer", f"/v1/fans/wechat:{WECHAT}:{FAN}")}
   {_get(stack, "segmenter", "viewer", "/v1/tags")}
