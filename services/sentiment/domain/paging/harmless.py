@@ -44,8 +44,8 @@ def _hosts(text: str) -> str:
     """Break schemes and domains: a space after the dot, a wide colon after a scheme."""
     kept: list[str] = []
     for at, char in enumerate(text):
-        before, after = text[at - 1 : at], text[at + 1 : at + 2]
-        if char in _COLONS and (_in_scheme(before) or after == "/"):
+        after = text[at + 1 : at + 2]
+        if char in _COLONS and (after == "/" or _ends_scheme(text, at)):
             kept.append("：")
         elif char in _DOTS and _joins(after) and not _is_decimal(text, at):
             kept.append(char + " ")
@@ -54,8 +54,17 @@ def _hosts(text: str) -> str:
     return "".join(kept)
 
 
-def _in_scheme(char: str) -> bool:
-    return char.isascii() and char.isalpha()
+def _ends_scheme(text: str, colon: int) -> bool:
+    """Whether a letter is among the signs of a scheme before the colon, as in `ed2k:`, not `12:`.
+
+    No sign is looked at for two colons, so a text stays linear.
+    """
+    at = colon
+    while at > 0 and text[at - 1].isascii() and (text[at - 1].isalnum() or text[at - 1] in "+.-"):
+        at -= 1
+        if text[at].isalpha():
+            return True
+    return False
 
 
 def _joins(char: str) -> bool:

@@ -55,6 +55,7 @@ links = st.one_of(
     st.sampled_from(
         [
             "tel:10086",
+            "ed2k:abc",
             "13800138000",
             "138 0013 8000",
             "400-123-4567",
@@ -90,7 +91,14 @@ def test_no_mixture_of_its_signs_is_a_link(signs: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["打了3.5分，退了12.80元", "12:30 到店，等了 2 小时", "太差了！再也不来。", "第3次了……"]
+    "text",
+    [
+        "打了3.5分，退了12.80元",
+        "12:30 到店，等了 2 小时",
+        "10:00-12:30 没人",
+        "太差了！再也不来。",
+        "第3次了……",
+    ],
 )
 def test_what_is_no_link_reads_as_it_was_written(text: str) -> None:
     assert harmless(text) == text
