@@ -65,8 +65,7 @@ def test_word_of_an_end_names_what_ended_and_when() -> None:
     )
     pages = wanted_pages(over, BOTH, ["robot"])
     assert [(page.action, page.due_at, page.step, page.mention) for page in pages] == [
-        ("acknowledge", NOON + 5, 0, ()),
-        ("resolve", NOON + 9, 0, ()),
+        ("resolve", NOON + 9, 0, ())  # which overtakes word of the acknowledgement
     ]
     assert {(page.incident, page.account) for page in pages} == {(over.id, over.account)}
     by_itself = incident(status="resolved", resolved_at=NOON + 9)
