@@ -145,7 +145,10 @@ def only_one(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise PartError(f"another stack runs already from {folder}") from error
+            said = (
+                f"another stack runs already from {folder}; end it first, with Ctrl-C where it runs"
+            )
+            raise PartError(said) from error
         yield
 
 
