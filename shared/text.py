@@ -59,20 +59,15 @@ def fold(text: str, limit: int = MAX_CHARACTERS) -> str:
         return text.lower()
     if _HAS_SOUND_MARKS.search(text) is not None:
         text = text.translate(_SOUND_MARKS)
-    text = _cut_marks(text)
+    text = cut_marks(text)
     folded = normalize("NFKC", text).casefold()
     if folded != text:  # folding case can undo the normal form, and that lengthen a run of marks
-        folded = _cut_marks(normalize("NFKC", folded))
+        folded = cut_marks(normalize("NFKC", folded))
     return folded.translate(_SIMPLER) if _HAS_TRADITIONAL.search(folded) is not None else folded
 
 
-def unseen_in(text: str) -> list[int]:
-    """The places, from 0, of the characters of a text that draw nothing."""
-    return [place for found in _UNSEEN.finditer(text) for place in range(*found.span())]
-
-
-def _cut_marks(text: str) -> str:
-    """The text with no more than `MAX_MARKS` combining marks in a row."""
+def cut_marks(text: str) -> str:
+    """The text with no more than `MAX_MARKS` combining marks in a row, as normalising needs."""
     if _MAYBE_MARKS.search(text) is None:
         return text
     kept: list[str] = []
@@ -82,3 +77,8 @@ def _cut_marks(text: str) -> str:
         if marks <= MAX_MARKS:
             kept.append(character)
     return "".join(kept)
+
+
+def unseen_in(text: str) -> list[int]:
+    """The places, from 0, of the characters of a text that draw nothing."""
+    return [place for found in _UNSEEN.finditer(text) for place in range(*found.span())]

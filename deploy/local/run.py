@@ -85,7 +85,7 @@ One call for each input. The sandbox signs and encrypts what it pushes, like the
   # A shop posts a purchase, signed here (Standard Webhooks)
   {_purchase(ingest, stack)}
 
-Staff look at the result:
+Staff look at the result, a second or two later:
 
   {_get(stack, "segmenter", "viewer", f"/v1/fans/wechat:{WECHAT}:{FAN}")}
   {_get(stack, "segmenter", "viewer", "/v1/tags")}
@@ -145,7 +145,10 @@ def only_one(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise PartError(f"another stack runs already from {folder}") from error
+            said = (
+                f"another stack runs already from {folder}; end it first, with Ctrl-C where it runs"
+            )
+            raise PartError(said) from error
         yield
 
 

@@ -3,7 +3,7 @@
 uvicorn starts a request with its head and bounds idle connections only: one that sends a byte a
 second is at work for ever. Here a request reaches the application when its body is whole; until
 then it is counted in the `crowd`, and has one deadline for what it still owes us. The service looks
-at all connections a few times a second, which costs a request no timer of its own.
+at all connections now and then, which costs a request no timer of its own.
 
 Nothing is read as a request that another server could read otherwise: exactly one Host, no coding
 but `chunked`, no trailers, nothing behind a request that asks for another protocol.
@@ -31,15 +31,13 @@ from shared.web.refusals import (
     written,
 )
 
-Refused = Callable[[str], None]
-
 
 class BoundedProtocol(HttpToolsProtocol):
     """One connection. Made by `bounded_protocol`, which fills in the class attributes."""
 
     limits: Limits
     crowd: Crowd
-    refused: Refused
+    refused: Callable[[str], None]
     name_peer: Callable[[str], str | None]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -68,12 +66,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._now = self._began = self.loop.time()
         self._owes_by = self._now + self.limits.head_timeout_s
         self.peer = self.name_peer(self.client[0]) if self.client else None
-        everyone = cast("set[BoundedProtocol]", self.connections)
-        if not self.crowd.make_room(everyone, self):
+        if self.crowd.make_room(cast("set[BoundedProtocol]", self.connections), self):
+            self._join_or_leave()
+        else:
             self._refuse(unavailable(TOO_MANY_CONNECTIONS))
-            return
-        self._is_in_crowd = True
-        self.crowd.enter(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Free its place."""
@@ -108,8 +104,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().resume_writing()
         self._unread_since = None
 
-    # What the parser tells: on the way of every request, so the parent is called by its name, which
-    # is faster than `super()`.
+    # What the parser tells. The parent is called by its name, which is faster than `super()`.
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -215,10 +210,8 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.refused("answer_unread")
                 self.transport.abort()
         elif now >= self._owes_by and not self._is_at_work():
-            if self._in_head:
-                self._refuse(HEAD_TOO_SLOW)
-            elif self._held is not None:
-                self._refuse(BODY_TOO_SLOW)
+            if self._in_head or self._held is not None:
+                self._refuse(HEAD_TOO_SLOW if self._in_head else BODY_TOO_SLOW)
             else:
                 self.transport.close()
 
@@ -288,7 +281,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def bounded_protocol(limits: Limits, refused: Refused, crowd: Crowd) -> type[BoundedProtocol]:
+def bounded_protocol(
+    limits: Limits, refused: Callable[[str], None], crowd: Crowd
+) -> type[BoundedProtocol]:
     """The protocol class of one service.
 
     Args:

@@ -29,6 +29,8 @@ from shared.platforms.wechat.replies import SUCCESS
 
 _CLEAR_FIELD: Final = b"MsgType"
 """What every push in compatible mode has outside too, and one in safe mode has not."""
+_SEALED: Final = b"sealed"
+"""What `signature` is bound to beside a sealed body, which `msg_signature` covers: no plain one."""
 _BOUND: Final = {
     Binding.OTHER_BODY: Refusal.NONCE_REUSED,
     Binding.FULL: Refusal.NONCES_FULL,
@@ -102,6 +104,8 @@ class WeChatDoor:
         )
         if verdict is not Verdict.GENUINE:
             return Refusal(verdict)
+        if plain and self._allow_plain:  # else it would be right for a plain body of anybody's
+            self._nonces.bind(plain, _SEALED, now=now)
         opened = self._cipher.decrypt(encrypted)
         mode: Authenticated = "wechat_compatible" if _CLEAR_FIELD in body else "wechat_safe"
         return self._understand(request, opened, mode)

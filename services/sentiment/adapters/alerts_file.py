@@ -70,7 +70,7 @@ class _Incidents(_Strict):
 
 
 class _Step(_Strict):
-    after_seconds: Annotated[float, Field(ge=0)] = 0.0
+    after_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     channels: Annotated[tuple[str, ...], Field(min_length=1)]
     mention: tuple[str, ...] = ()
 

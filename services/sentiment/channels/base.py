@@ -15,7 +15,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict
 
 from services.sentiment.domain.paging.dispatch import Limits
-from services.sentiment.domain.paging.pages import Outcome
+from services.sentiment.domain.paging.pages import MAX_RETRY_AFTER_S, Outcome
 from services.sentiment.ports import AlertChannel
 from shared.platforms.calls import LOST
 
@@ -98,9 +98,9 @@ def _json_object(raw: bytes) -> Mapping[str, Any] | None:
 
 
 def _retry_after_s(response: httpx.Response) -> float | None:
-    """`Retry-After` in seconds; its form as a date is not used by any of our channels."""
+    """`Retry-After` in seconds, bounded; as a date it is not used by any of our channels."""
     value = response.headers.get("retry-after", "")
-    return float(value) if value.isascii() and value.isdigit() else None
+    return min(float(value), MAX_RETRY_AFTER_S) if value.isascii() and value.isdigit() else None
 
 
 def cut_bytes(text: str, limit: int) -> str:

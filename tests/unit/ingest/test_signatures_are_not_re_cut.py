@@ -21,6 +21,7 @@ from tests.support.platform_pushes import (
     WEIBO_ACCOUNT,
     WEIBO_SECRET,
     plain_request,
+    sealed_request,
     sha1,
     text_xml,
     wechat_door,
@@ -104,3 +105,21 @@ def test_a_restart_opens_a_window_that_closes_when_the_timestamp_is_stale() -> N
 def test_weibo_may_sign_seconds_or_milliseconds(timestamp: str) -> None:
     found = weibo_door().read(weibo_request(weibo_push(), timestamp=timestamp), NOW)
     assert isinstance(found, Incoming)
+
+
+def test_the_signature_beside_a_sealed_body_carries_no_plain_one() -> None:
+    """An account may take both modes, as while it changes from one to the other."""
+    door = wechat_door(allow_plain=True)
+    sealed = sealed_request(text_xml("first"))
+    assert isinstance(door.read(sealed, NOW), Incoming)
+    seen = {name: sealed.query[name] for name in ("signature", "timestamp", "nonce")}
+    assert door.read(Request(seen, {}, text_xml("forged")), NOW) is Refusal.NONCE_REUSED
+
+
+def test_a_sealed_body_is_taken_whatever_else_came_with_its_signature() -> None:
+    door = wechat_door(allow_plain=True)
+    sealed = sealed_request(text_xml("genuine"))
+    seen = {name: sealed.query[name] for name in ("signature", "timestamp", "nonce")}
+    assert isinstance(door.read(Request(seen, {}, text_xml("raced")), NOW), Incoming)
+    assert isinstance(door.read(sealed, NOW), Incoming)
+    assert isinstance(door.read(sealed_request(text_xml("again")), NOW), Incoming)

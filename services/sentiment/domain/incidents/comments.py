@@ -10,6 +10,8 @@ import unicodedata
 from dataclasses import dataclass
 from hashlib import blake2b, sha256
 
+from shared.text import cut_marks
+
 SEVERE = 2
 """From this severity on a comment counts whatever its tone, and fewer people suffice."""
 
@@ -69,7 +71,7 @@ def left_id(author: str) -> str:
 
 def fingerprint(text: str) -> str:
     """Equal for texts that differ only in case, width, spaces, punctuation and pictures."""
-    folded = unicodedata.normalize("NFKC", text[:2000]).casefold()
+    folded = unicodedata.normalize("NFKC", cut_marks(text[:2000])).casefold()
     kept = "".join(char for char in folded if char.isalnum())
     raw = (kept or folded).encode("utf-8", "surrogatepass")
     return blake2b(raw, digest_size=12).hexdigest()

@@ -21,11 +21,8 @@ _GROUP = 4
 _APART = "·"
 MOST_CHARS = 2_000
 """No comment is kept longer; the rest of a longer text is left out."""
-_JOINTS = frozenset("-()（）+＋－–‐‑/")
-"""Stand between the digits of one telephone number; so does a space beside one of these, or
-between longer groups."""
-_SPACED = 3
-"""Digits on both sides of such a space: "138 0013 8000", but not "21 12:30"."""
+_JOINTS = frozenset(" ()（）+＋/／⁄-‐‑‒–—―−﹘﹣－")
+"""May stand between the digits of one telephone number, in whatever groups it is written."""
 
 
 def harmless(text: str) -> str:
@@ -47,8 +44,8 @@ def _hosts(text: str) -> str:
     """Break schemes and domains: a space after the dot, a wide colon after a scheme."""
     kept: list[str] = []
     for at, char in enumerate(text):
-        before, after = text[at - 1 : at], text[at + 1 : at + 2]
-        if char in _COLONS and (_in_scheme(before) or after == "/"):
+        after = text[at + 1 : at + 2]
+        if char in _COLONS and (after == "/" or _ends_scheme(text, at)):
             kept.append("：")
         elif char in _DOTS and _joins(after) and not _is_decimal(text, at):
             kept.append(char + " ")
@@ -57,8 +54,17 @@ def _hosts(text: str) -> str:
     return "".join(kept)
 
 
-def _in_scheme(char: str) -> bool:
-    return char.isascii() and char.isalpha()
+def _ends_scheme(text: str, colon: int) -> bool:
+    """Whether a letter is among the signs of a scheme before the colon, as in `ed2k:`, not `12:`.
+
+    No sign is looked at for two colons, so a text stays linear.
+    """
+    at = colon
+    while at > 0 and text[at - 1].isascii() and (text[at - 1].isalnum() or text[at - 1] in "+.-"):
+        at -= 1
+        if text[at].isalpha():
+            return True
+    return False
 
 
 def _joins(char: str) -> bool:
@@ -116,23 +122,11 @@ def _runs(text: str) -> Iterator[str]:
             continue
         yield text[start:at]
         start = at
-        while at < len(text) and (text[at].isdecimal() or _is_joint(text, at)):
+        while at < len(text) and (text[at].isdecimal() or text[at] in _JOINTS):
             at += 1
         yield text[start:at]
         start = at
     yield text[start:]
-
-
-def _is_joint(text: str, at: int) -> bool:
-    if text[at] in _JOINTS:
-        return True
-    if text[at] != " ":
-        return False
-    before, after = text[max(at - _SPACED, 0) : at], text[at + 1 : at + 1 + _SPACED]
-    if before[-1:] in _JOINTS or after[:1] in _JOINTS:
-        return True
-    long = len(before) == len(after) == _SPACED
-    return long and before.isdecimal() and after.isdecimal()
 
 
 def _grouped(run: str) -> str:

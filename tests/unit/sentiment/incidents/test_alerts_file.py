@@ -76,6 +76,10 @@ def test_what_is_left_out_has_a_default() -> None:
             "alerts.yaml:2:30: channels.robot.kee: there is no such field; did you mean key?",
         ),
         (SMALL + "    - {channels: [robot]}\n", "alerts.yaml:3:1: escalation: each step"),
+        (
+            SMALL + "    - {channels: [robot], after_seconds: 1e999}\n",
+            "alerts.yaml:6:27: escalation.steps[1].after_seconds: ",
+        ),
         (SMALL.replace("[robot]", "[robot"), "alerts.yaml:5:17: the bracket"),
         ("", "alerts.yaml:1:1: expected"),
         ("- 1", "alerts.yaml:1:1: expected"),

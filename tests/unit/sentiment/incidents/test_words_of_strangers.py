@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.sentiment.domain.incidents.comments import staff_text
+from services.sentiment.domain.incidents.comments import fingerprint, staff_text
 from services.sentiment.domain.paging.harmless import MOST_CHARS, harmless, unlinked
 from services.sentiment.domain.paging.incident_page import incident_html
 from services.sentiment.domain.paging.page_text import page_text
@@ -22,7 +22,7 @@ LINKS = {
     "an address": re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}"),
     "a mail address": re.compile(rf"[\w+-]+[@＠][\w-]+{DOT}[^\W_]"),
     "markdown": re.compile(r"\[[^\]]*\]\("),
-    "a telephone number": re.compile(r"\d(?:[ ()+/-]{0,2}\d){6,}"),
+    "a telephone number": re.compile(r"\d(?:[ ()+/\u2010-\u2015\u2212-]{0,2}\d){6,}"),
 }
 """What chat clients look for, written apart from the code that hides it."""
 
@@ -53,7 +53,20 @@ links = st.one_of(
     hosts.map("staff@{}".format),
     hosts.map("mailto:a.b+c@{}".format),
     st.sampled_from(
-        ["tel:10086", "13800138000", "138 0013 8000", "400-123-4567", "+86 (10) 6552-9988"]
+        [
+            "tel:10086",
+            "ed2k:abc",
+            "13800138000",
+            "138 0013 8000",
+            "400-123-4567",
+            "+86 (10) 6552-9988",
+            "13 80 01 38 00 0",
+            "1 3 8 0 0 1 3 8 0 0 0",
+            "138—0013—8000",
+            "138−0013−8000",
+            "138 / 0013 / 8000",
+            "95 588 123",
+        ]
     ),
 )
 
@@ -78,10 +91,22 @@ def test_no_mixture_of_its_signs_is_a_link(signs: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["打了3.5分，退了12.80元", "12:30 到店，等了 2 小时", "太差了！再也不来。", "第3次了……"]
+    "text",
+    [
+        "打了3.5分，退了12.80元",
+        "12:30 到店，等了 2 小时",
+        "10:00-12:30 没人",
+        "太差了！再也不来。",
+        "第3次了……",
+    ],
 )
 def test_what_is_no_link_reads_as_it_was_written(text: str) -> None:
     assert harmless(text) == text
+
+
+def test_a_number_in_groups_keeps_what_stands_around_it() -> None:
+    assert harmless("打 13 80 01 38 00 0 谢谢") == "打 13·80·01·38·00·0 谢谢"
+    assert harmless("（138—0013—8000）") == "（138·0013·8000）"
 
 
 def test_what_is_broken_can_still_be_read() -> None:
@@ -113,3 +138,9 @@ def test_neither_pages_nor_the_page_behind_the_link_have_a_strangers_link(link: 
             assert not any(what.search(words) for what in LINKS.values())
     shown = incident_html(one, [comment], PRIOR, "zh")
     assert comment == unlinked(comment) or comment not in shown
+
+
+def test_a_run_of_marks_is_bounded_before_a_text_is_compared() -> None:
+    """Normalising takes quadratic time in it."""
+    assert fingerprint("\u0301\u0327" * 900) == fingerprint("\u0301\u0327" * 4)
+    assert fingerprint("e\u0301") == fingerprint("\u00e9") != fingerprint("e")
