@@ -26,8 +26,8 @@ from services.sentiment.domain.verdict import TONES
 FEWEST_TEXTS: Final = 300  # of a stream, below which its words are not learned
 FEWEST_LABELS: Final = 20
 FEWEST_OF_A_KIND: Final = 5  # negative labels, and others
-STUDENT_PENALTY: Final = 1.0  # of the mean squared weight of an n-gram
-STUDENT_SHARE: Final = 1.0
+STUDENT_PENALTY: Final = 2.0  # of the mean squared weight of an n-gram
+STUDENT_SHARE: Final = 1.5
 AGREEMENT: Final = 0.3  # of a student with the model on texts it was not taught
 SURE_ODDS: Final = 6.0  # beyond it the model's answers teach no more
 WORD_SPREAD: Final = 30.0  # prior variance of what labels of single words add to the log-odds
@@ -90,7 +90,7 @@ class Prior:
     """How far, and how alike, the log-odds of labelled texts may be moved before labels are seen.
 
     Texts are alike by the words that they share, and by the directions of the stream in which they
-    lie: of these, sixty, a few labels can tell the sign.
+    lie: of these, not many, a few labels can tell the sign.
     """
 
     covariance: Floats
@@ -163,8 +163,8 @@ def adapt(
     else:
         offsets = labelled.offsets(neutral=neutral)
         tried = _taught(studied, labelled.bags, offsets, negative)
-        if neutral and tried.outcome is Outcome.TAUGHT and tried.unseen is not None:
-            decision = decision_biases(labelled.logs, tried.unseen - offsets, truth)
+        if tried.outcome is not Outcome.UNBELIEVED:
+            decision = decision_biases(labelled.logs, _shifts(tried, labelled, offsets), truth)
     learned = tried.learned or NOTHING
     weights, step = packed(learned.weights)
     table = AccountTable(weights, step, learned.bias, decision, model)
@@ -180,6 +180,13 @@ def adapt(
         no_longer_negative=int((before & ~after).sum()),
     )
     return table, report
+
+
+def _shifts(tried: Tried, labelled: Texts, offsets: Floats) -> Floats:
+    """What is added to the labelled texts' log-odds by what was not taught them."""
+    if tried.outcome is Outcome.TAUGHT and tried.unseen is not None:
+        return tried.unseen - offsets
+    return (tried.learned or NOTHING).on(labelled.bags)
 
 
 def _called_negative(texts: Texts, table: AccountTable) -> Flags:

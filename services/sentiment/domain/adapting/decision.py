@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 TIMIDITY: Final = 1.0  # prior precision of a bias, as of so many labels that contradict it
+NEVER: Final = -1e3  # the logarithm of what is not asked
 STEPS: Final = 50
 SMALLEST_STEP: Final = 1e-8
 
@@ -23,10 +24,14 @@ def decision_biases(
 ) -> tuple[float, float, float]:
     """The likeliest biases of neg and neu beside pos, held near zero, by Newton's method.
 
-    `logs` are the frozen model's, `shifts` what is added to «negative» for texts not taught.
+    `logs` are the frozen model's, `shifts` what is added to «negative» for texts not taught. Where
+    no label is neutral, the line is drawn between neg and pos. Biases that make the labels no
+    likelier than their number explains are 0.
     """
     base = logs.copy()
     base[:, 0] += shifts
+    if not (truth == 1).any():
+        base[:, 1] = NEVER
     wanted = np.eye(3)[truth][:, :2]
     biases = np.zeros(2)
     for _ in range(STEPS):
@@ -40,4 +45,10 @@ def decision_biases(
         biases += np.clip(step, -1.0, 1.0)
         if np.abs(step).max() < SMALLEST_STEP:
             break
+    moved = base + np.append(biases, 0.0)
+    rows = np.arange(len(truth))
+    gains = (moved - np.logaddexp.reduce(moved, axis=1, keepdims=True))[rows, truth]
+    gains -= (base - np.logaddexp.reduce(base, axis=1, keepdims=True))[rows, truth]
+    if float(gains.sum()) <= len(biases):
+        return 0.0, 0.0, 0.0
     return float(biases[0]), float(biases[1]), 0.0

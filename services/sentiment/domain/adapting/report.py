@@ -28,9 +28,11 @@ _WORDS = {
     Outcome.TAUGHT: "Learned from the stream and the labels, and switched on.",
     Outcome.STUDENT: "Learned from the stream alone, since there are no labels.",
     Outcome.STUDENT_ONLY: "Learned from the stream alone: what the labels taught did not rank other"
-    " labelled texts better by more than chance. More labels may help.",
-    Outcome.NO_GAIN: "Nothing is switched on: what was learned did not rank labelled texts better"
-    " by more than chance. More labels may help.",
+    " labelled texts better by more than chance. They moved the line between the tones at most."
+    " More labels may help.",
+    Outcome.NO_GAIN: "The ranking stays as it is: what was learned did not rank labelled texts"
+    " better by more than chance. The labels moved the line between the tones at most. More labels"
+    " may help.",
     Outcome.FEW_LABELS: "The labels were not used: there are fewer than 20, or fewer than 5 of"
     " negative texts or of others. Label more, half from the top of the queue, half at random.",
     Outcome.ONE_KIND: "The labels were not used: (nearly) all say the same. Label comments of both"

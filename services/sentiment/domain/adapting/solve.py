@@ -16,9 +16,9 @@ from services.sentiment.domain.adapting.bags import BUCKETS, Bags
 
 STEPS: Final = 60  # of conjugate gradients, at most
 CLOSE_ENOUGH: Final = 1e-3  # of the first residual
-DIRECTIONS: Final = 60
+DIRECTIONS: Final = 120
 SPARE: Final = 8  # directions followed beside, so that the last ones come out well
-ROUNDS: Final = 3
+ROUNDS: Final = 2
 SMALLEST_SHARE: Final = 1e-9  # of the largest: below it a direction is rounding
 SEED: Final = 1
 NEWTON_STEPS: Final = 30
