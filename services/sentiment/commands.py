@@ -31,6 +31,7 @@ from services.sentiment.adapters.model_file import (
 )
 from services.sentiment.adapters.table_file import UnreadableTableError, load_table
 from services.sentiment.domain.adapting.table import OtherModelError
+from services.sentiment.domain.preference import PREFERENCES
 from services.sentiment.domain.tone import metrics
 from services.sentiment.domain.verdict import TONES, Verdict
 from services.sentiment.malformed_lines import Complaints, say, usable
@@ -46,11 +47,12 @@ def main(argv: Sequence[str]) -> int:
     """Run a command; 0 done, 1 nothing usable in the file, 2 unreadable."""
     arguments = _parser().parse_args(argv)
     try:
-        model = load_model(arguments.model)
         if arguments.command == "adapt":
+            model = load_model(arguments.model)
             return adapt_files(
                 model, arguments.stream, arguments.labels, arguments.output, as_json=arguments.json
             )
+        model = load_model(arguments.model, arguments.prefer)
         if arguments.table is not None:
             model = model.adapted(load_table(arguments.table))
         if arguments.command == "evaluate":
@@ -210,6 +212,12 @@ def _parser() -> argparse.ArgumentParser:
     judge.add_argument("--output", type=Path, help="default: standard output")
     for command in (test, judge):
         command.add_argument("--table", type=Path, help="an account's table, made by `adapt`")
+        command.add_argument(
+            "--prefer",
+            choices=PREFERENCES,
+            default="balanced",
+            help="find more complaints, or disturb less with neutral comments (default: balanced)",
+        )
     learn = commands.add_parser("adapt", help="an account's table from its stream and labels")
     learn.add_argument("stream", type=Path, help="recent comments, a text a line, oldest first")
     learn.add_argument("labels", type=Path, help="what staff said of some: label<TAB>text")

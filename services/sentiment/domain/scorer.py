@@ -18,6 +18,7 @@ import numpy.typing as npt
 from services.sentiment.domain.adapting.bags import BUCKETS
 from services.sentiment.domain.adapting.table import LARGEST_SHIFT, AccountTable, OtherModelError
 from services.sentiment.domain.judge import judge
+from services.sentiment.domain.preference import LEANING, Preference
 from services.sentiment.domain.tables.terms import TermFinder
 from services.sentiment.domain.tone.charnet import CharNet, NetWeights
 from services.sentiment.domain.tone.negation import blank_double_negation
@@ -83,14 +84,16 @@ class CommentScorer:
     """Scores texts with learned weights; holds no state between calls."""
 
     __slots__ = (
-        "_account", "_calibration", "_finder", "_net", "_packed", "_silence", "_table", "model",
+        "_account", "_calibration", "_decision", "_finder", "_leaning", "_net", "_packed",
+        "_silence", "_table", "model",
     )  # fmt: skip
 
     _account: AccountTable | None
 
-    def __init__(self, weights: ModelWeights) -> None:
+    def __init__(self, weights: ModelWeights, preference: Preference = "balanced") -> None:
         self.model = fingerprint(weights)
         self._account = None
+        self._decision = self._leaning = np.array([LEANING[preference], 0.0, 0.0])
         self._table = weights.table
         self._packed = np.ascontiguousarray(weights.table.table).view(np.int32).ravel()
         self._net = CharNet(weights.net)
@@ -109,6 +112,7 @@ class CommentScorer:
             raise OtherModelError("the table was learned beside another model: adapt again")
         other = copy(self)
         other._account = account  # noqa: SLF001 - its own kind
+        other._decision = self._leaning + account.decision  # noqa: SLF001
         return other
 
     def score(self, texts: Sequence[str]) -> list[Verdict]:
@@ -139,9 +143,13 @@ class CommentScorer:
         joined, grams, rows = learned.joined, learned.grams, learned.rows
         likely = probabilities(learned.scores)
         odds = self.odds_of(likely)
-        if learned.shifts is not None and self._account is not None:
+        scores = learned.scores
+        if learned.shifts is not None:
             odds += learned.shifts
-            likely = probabilities(decided(learned.scores, learned.shifts, self._account.decision))
+            scores = scores.copy()
+            scores[:, 0] += learned.shifts
+        if scores is not learned.scores or self._decision.any():
+            likely = probabilities(scores + self._decision)
         negative = 1.0 / (1.0 + np.exp(-odds))
         spans = strongest_spans(joined, grams, rows, likely.argmax(axis=1))
         bounds = [*grams.starts.tolist(), len(joined) - 1]
@@ -199,13 +207,6 @@ def probabilities(scores: Floats) -> Floats:
     likely: Floats = np.exp(scores - scores.max(axis=1, keepdims=True))
     likely /= likely.sum(axis=1, keepdims=True)
     return likely
-
-
-def decided(scores: Floats, shifts: Floats, decision: Sequence[float]) -> Floats:
-    """The scores (neg, neu, pos) after an account's shift of «negative» and its biases."""
-    moved: Floats = scores + np.asarray(decision)
-    moved[:, 0] += shifts
-    return moved
 
 
 def fingerprint(weights: ModelWeights) -> str:

@@ -12,7 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 TIMIDITY: Final = 1.0  # prior precision of a bias, as of so many labels that contradict it
-NEVER: Final = -1e3  # the logarithm of what is not asked
+NEVER: Final = -50.0  # the logarithm of what is not asked
+LEAST_SURE: Final = 0.2  # of the model's own certainty that is kept
+WORTH: Final = 2.0  # gain of log-likelihood that two biases have by chance alone, and more
+SMALLEST: Final = 1e-12  # probability whose logarithm is taken
 STEPS: Final = 50
 SMALLEST_STEP: Final = 1e-8
 
@@ -25,30 +28,43 @@ def decision_biases(
     """The likeliest biases of neg and neu beside pos, held near zero, by Newton's method.
 
     `logs` are the frozen model's, `shifts` what is added to «negative» for texts not taught. Where
-    no label is neutral, the line is drawn between neg and pos. Biases that make the labels no
-    likelier than their number explains are 0.
+    no label is neutral, the line is drawn between neg and pos. How sure the model is of itself is
+    fitted beside: labels from the top of the queue, of which it is too sure, would else move the
+    line in the middle. Biases that make the labels no likelier than their number explains are 0.
     """
     base = logs.copy()
     base[:, 0] += shifts
     if not (truth == 1).any():
         base[:, 1] = NEVER
-    wanted = np.eye(3)[truth][:, :2]
-    biases = np.zeros(2)
+    base = np.maximum(base - base.max(axis=1, keepdims=True), NEVER)
+    wanted = np.eye(3)[truth]
+    prior = np.array([0.0, 0.0, 1.0])
+    learned = prior.copy()
     for _ in range(STEPS):
-        scores = base.copy()
-        scores[:, :2] += biases
-        likely = np.exp(scores - scores.max(axis=1, keepdims=True))
-        likely = (likely / likely.sum(axis=1, keepdims=True))[:, :2]
-        slope = (wanted - likely).sum(axis=0) - TIMIDITY * biases
-        bend = np.diag(likely.sum(axis=0) + TIMIDITY) - likely.T @ likely
-        step = np.linalg.solve(bend, slope)
-        biases += np.clip(step, -1.0, 1.0)
+        likely = _likely(base, learned)
+        # What each of the three unknowns moves: two scores by one, all of them by the base.
+        moves = np.stack([np.eye(3)[[0]].repeat(len(base), 0), np.eye(3)[[1]].repeat(len(base), 0),
+                          base], axis=2)  # fmt: skip
+        mean = np.einsum("tk,tkp->tp", likely, moves)
+        slope = np.einsum("tk,tkp->p", wanted - likely, moves) - TIMIDITY * (learned - prior)
+        bend = np.einsum("tk,tkp,tkq->pq", likely, moves, moves) - mean.T @ mean
+        step = np.linalg.solve(bend + TIMIDITY * np.eye(3), slope)
+        learned = learned + np.clip(step, -0.5, 0.5)
+        learned[2] = max(learned[2], LEAST_SURE)
         if np.abs(step).max() < SMALLEST_STEP:
             break
-    moved = base + np.append(biases, 0.0)
+    straight = np.array([0.0, 0.0, learned[2]])
     rows = np.arange(len(truth))
-    gains = (moved - np.logaddexp.reduce(moved, axis=1, keepdims=True))[rows, truth]
-    gains -= (base - np.logaddexp.reduce(base, axis=1, keepdims=True))[rows, truth]
-    if float(gains.sum()) <= len(biases):
+    gain = np.log(_likely(base, learned)[rows, truth] / _likely(base, straight)[rows, truth])
+    if float(gain.sum()) <= WORTH:
         return 0.0, 0.0, 0.0
-    return float(biases[0]), float(biases[1]), 0.0
+    neg, neu = learned[:2] / learned[2]
+    return float(neg), float(neu), 0.0
+
+
+def _likely(base: Floats, learned: Floats) -> Floats:
+    scores = learned[2] * base
+    scores[:, :2] += learned[:2]
+    likely: Floats = np.exp(scores - scores.max(axis=1, keepdims=True))
+    likely /= likely.sum(axis=1, keepdims=True)
+    return np.maximum(likely, SMALLEST, out=likely)
