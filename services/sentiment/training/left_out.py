@@ -17,7 +17,6 @@ from services.sentiment.adapters.model_file import load_weights, save_weights
 from services.sentiment.domain.scorer import ModelWeights
 from services.sentiment.training.data import GROUPS, SETS, load_sets
 from services.sentiment.training.practice import make_practice
-from services.sentiment.training.recipe import corpora_of, corpus_of_rows, train_model
 
 MODELS: Final = Path("var/adapt/models")
 
@@ -37,6 +36,8 @@ def train_left_out(data: Path, folder: Path) -> None:
     missing = [group for group in GROUPS if not model_path(folder, group).exists()]
     if not missing:
         return
+    from services.sentiment.training.recipe import corpora_of, corpus_of_rows, train_model
+
     started = time.perf_counter()
     corpora = corpora_of(load_sets(data))
     practice = corpus_of_rows(make_practice())

@@ -26,10 +26,10 @@ from services.sentiment.domain.verdict import TONES
 FEWEST_TEXTS: Final = 300  # of a stream, below which its words are not learned
 FEWEST_LABELS: Final = 20
 FEWEST_OF_A_KIND: Final = 5  # negative labels, and others
-STUDENT_PENALTY: Final = 2.0  # of the mean squared weight of an n-gram
+STUDENT_PENALTY: Final = 1.0  # of the mean squared weight of an n-gram
 STUDENT_SHARE: Final = 1.5
 AGREEMENT: Final = 0.3  # of a student with the model on texts it was not taught
-SURE_ODDS: Final = 6.0  # beyond it the model's answers teach no more
+SURE_ODDS: Final = 2.5  # beyond it the model's answers teach no more
 WORD_SPREAD: Final = 30.0  # prior variance of what labels of single words add to the log-odds
 COARSE_SPREAD: Final = 30.0  # and of what the directions of the stream add
 BIAS_SPREAD: Final = 4.0  # and of the constant
