@@ -165,7 +165,7 @@ def pick_labels(odds: Floats, number: int, dice: np.random.Generator) -> Rows:
 def adapted_rate() -> int:
     """Comments a second of one core's time with a table switched on, the best of a few rounds."""
     rows = [text for _, text in make_practice()]
-    texts = ["，".join(rows[at : at + 3]) for at in range(len(rows))]  # as long as real comments
+    texts = ["，".join(rows[at : at + 4]) for at in range(len(rows))]  # 35 characters each
     table, _ = learn(shipped_model(), texts, [])
     adapted = shipped_model().adapted(table)
     best = 0.0
