@@ -114,6 +114,11 @@ train: $(TRAIN_VENV)/.installed ## train the sentiment model: make train DATA=<f
 	@if [ -z "$(DATA)" ]; then echo "Which data? make train DATA=<folder>" >&2; exit 2; fi
 	@OMP_NUM_THREADS=1 $(TRAIN_VENV)/bin/python -m services.sentiment.training "$(DATA)"
 
+.PHONY: adapt-bench
+adapt-bench: $(TRAIN_VENV)/.installed ## what adapting to a stream gains: make adapt-bench DATA=<folder>
+	@if [ -z "$(DATA)" ]; then echo "Which data? make adapt-bench DATA=<folder>" >&2; exit 2; fi
+	@OMP_NUM_THREADS=1 $(TRAIN_VENV)/bin/python -m services.sentiment.training.adapt_bench "$(DATA)"
+
 .PHONY: bench-sentiment
 bench-sentiment: $(TRAIN_VENV)/.installed ## the sentiment model's speed beside snownlp's
 	@$(TRAIN_VENV)/bin/python -m bench.sentiment

@@ -1,4 +1,4 @@
-"""`python -m services.sentiment [run | evaluate | score]`: serve, or use the model on files."""
+"""`python -m services.sentiment [run | adapt | evaluate | score]`: serve, or judge files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`evaluate` and `score`: the model on files, without the service and without its settings."""
+"""`adapt`, `evaluate` and `score`: the model on files, without the service and its settings."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ import csv
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TextIO, TypeVar
+from typing import Any, Final, TextIO
 
 import numpy as np
 
+from services.sentiment.adapt_command import adapt_files
 from services.sentiment.adapters.comment_files import (
     Comment,
     Labelled,
-    Malformed,
     TableFormat,
     UnreadableFileError,
     format_of,
@@ -30,31 +29,44 @@ from services.sentiment.adapters.model_file import (
     UnreadableModelError,
     load_model,
 )
+from services.sentiment.adapters.table_file import UnreadableTableError, load_table
+from services.sentiment.domain.adapting.table import OtherModelError
+from services.sentiment.domain.preference import PREFERENCES
 from services.sentiment.domain.tone import metrics
 from services.sentiment.domain.verdict import TONES, Verdict
+from services.sentiment.malformed_lines import Complaints, say, usable
 from services.sentiment.ports import SentimentModel
 
 BATCH: Final = 2_048  # texts scored together
-REPORTED_LINES: Final = 20  # malformed lines named one by one; all are counted
 COLUMNS: Final = ("line", "tone", "negative", "severity", "kind", "aspect", "reasons", "spans")
 _BAR_WIDTH: Final = 30
 _TEXT_COLUMN: Final = "text"
 
-Row = TypeVar("Row", Labelled, Comment)
-
 
 def main(argv: Sequence[str]) -> int:
-    """Run `evaluate` or `score`; 0 done, 1 nothing usable in the file, 2 unreadable."""
+    """Run a command; 0 done, 1 nothing usable in the file, 2 unreadable."""
     arguments = _parser().parse_args(argv)
     try:
-        model = load_model(arguments.model)
+        if arguments.command == "adapt":
+            model = load_model(arguments.model)
+            return adapt_files(
+                model, arguments.stream, arguments.labels, arguments.output, as_json=arguments.json
+            )
+        model = load_model(arguments.model, arguments.prefer)
+        if arguments.table is not None:
+            model = model.adapted(load_table(arguments.table))
         if arguments.command == "evaluate":
             return _evaluate(model, arguments.file, as_json=arguments.json)
         table = arguments.format or format_of(arguments.file)
         with _output(arguments.output) as out:
             return _score(model, arguments.file, table, arguments.column, out)
-    except (UnreadableFileError, UnreadableModelError) as error:
-        _say(str(error))
+    except (
+        UnreadableFileError,
+        UnreadableModelError,
+        UnreadableTableError,
+        OtherModelError,
+    ) as error:
+        say(str(error))
         return 2
 
 
@@ -81,31 +93,12 @@ def evaluate(model: SentimentModel, rows: Sequence[Labelled]) -> dict[str, Any]:
     }
 
 
-@dataclass(slots=True)
-class _Complaints:
-    """Counts malformed lines, and names the first of them."""
-
-    name: str
-    count: int = 0
-    reasons: dict[str, int] = field(default_factory=dict)
-
-    def note(self, malformed: Malformed) -> None:
-        self.count += 1
-        self.reasons[malformed.reason] = self.reasons.get(malformed.reason, 0) + 1
-        if self.count <= REPORTED_LINES:
-            _say(f"{self.name}:{malformed.line}: {malformed.reason}")
-
-    def close(self) -> None:
-        if self.count:
-            _say(f"{self.name}: {self.count} malformed lines left out")
-
-
 def _evaluate(model: SentimentModel, path: Path, *, as_json: bool) -> int:
-    complaints = _Complaints(path.name)
-    rows = list(_usable(read_labelled(path), complaints))
+    complaints = Complaints(path.name)
+    rows = list(usable(read_labelled(path), complaints))
     complaints.close()
     if not rows:
-        _say(f"{path.name}: no labelled text")
+        say(f"{path.name}: no labelled text")
         return 1
     figures = evaluate(model, rows)
     if as_json:
@@ -117,8 +110,8 @@ def _evaluate(model: SentimentModel, path: Path, *, as_json: bool) -> int:
 
 
 def _score(model: SentimentModel, path: Path, table: TableFormat, column: str, out: TextIO) -> int:
-    complaints = _Complaints(path.name)
-    comments = list(_usable(read_comments(path, table, column), complaints))
+    complaints = Complaints(path.name)
+    comments = list(usable(read_comments(path, table, column), complaints))
     progress = _Progress(len(comments))
     write = _writer(table, out)
     verdicts = _verdicts(model, [comment.text for comment in comments], progress)
@@ -127,7 +120,7 @@ def _score(model: SentimentModel, path: Path, table: TableFormat, column: str, o
     progress.close()
     complaints.close()
     if not comments:
-        _say(f"{path.name}: no text to score")
+        say(f"{path.name}: no text to score")
         return 1
     return 0
 
@@ -163,14 +156,6 @@ def _writer(table: TableFormat, out: TextIO) -> Callable[[dict[str, Any]], objec
     return lambda row: rows.writerow(
         ["|".join(cell) if isinstance(cell, list) else cell for cell in row.values()]
     )
-
-
-def _usable(rows: Iterable[Row | Malformed], complaints: _Complaints) -> Iterator[Row]:
-    for row in rows:
-        if isinstance(row, Malformed):
-            complaints.note(row)
-        else:
-            yield row
 
 
 class _Progress:
@@ -214,10 +199,6 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
 
 
-def _say(message: str) -> None:
-    sys.stderr.write(message + "\n")
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m services.sentiment")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -230,5 +211,18 @@ def _parser() -> argparse.ArgumentParser:
     judge.add_argument("--format", choices=("tsv", "csv", "ndjson"), help="default: by suffix")
     judge.add_argument("--output", type=Path, help="default: standard output")
     for command in (test, judge):
+        command.add_argument("--table", type=Path, help="an account's table, made by `adapt`")
+        command.add_argument(
+            "--prefer",
+            choices=PREFERENCES,
+            default="balanced",
+            help="find more complaints, or disturb less with neutral comments (default: balanced)",
+        )
+    learn = commands.add_parser("adapt", help="an account's table from its stream and labels")
+    learn.add_argument("stream", type=Path, help="recent comments, a text a line, oldest first")
+    learn.add_argument("labels", type=Path, help="what staff said of some: label<TAB>text")
+    learn.add_argument("-o", "--output", type=Path, required=True, help="the table to write")
+    learn.add_argument("--json", action="store_true", help="print the report as one JSON object")
+    for command in (test, judge, learn):
         command.add_argument("--model", type=Path, default=SHIPPED_MODEL, help="a trained model")
     return parser

@@ -82,6 +82,23 @@ def read_labelled(path: Path) -> Iterator[Labelled | Malformed]:
                 yield Labelled(number, label, text)
 
 
+def read_stream(path: Path) -> Iterator[Comment | Malformed]:
+    """The lines of a file with one text a line; a label and tab before a text are passed over.
+
+    Raises:
+        UnreadableFileError: the file cannot be opened or unzipped.
+    """
+    with _opened(path) as lines:
+        for number, line in enumerate(_unbroken(lines, path), start=1):
+            text = line.rstrip("\r\n")
+            label, _, told = text.partition("\t")
+            text = told if label in TONES and told else text
+            if _undecodable(text):
+                yield Malformed(number, "not UTF-8")
+            elif text.strip():
+                yield Comment(number, text)
+
+
 def format_of(path: Path) -> TableFormat:
     """The table format that the file's name tells.
 

@@ -10,6 +10,7 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
+from services.sentiment.domain.preference import Preference
 from services.sentiment.domain.scorer import CommentScorer, ModelWeights, TableWeights
 from services.sentiment.domain.tone.charnet import NetWeights
 
@@ -28,13 +29,13 @@ def shipped_model() -> CommentScorer:
     return load_model(SHIPPED_MODEL)
 
 
-def load_model(path: Path) -> CommentScorer:
-    """A model from its file.
+def load_model(path: Path, preference: Preference = "balanced") -> CommentScorer:
+    """A model from its file, with the line at which a tone is «negative» as preferred.
 
     Raises:
         UnreadableModelError: the file is missing, damaged or of another format.
     """
-    return CommentScorer(load_weights(path))
+    return CommentScorer(load_weights(path), preference)
 
 
 def load_weights(path: Path) -> ModelWeights:

@@ -54,15 +54,22 @@ class CharNet:
         self, codes: npt.NDArray[np.uint32], starts: npt.NDArray[np.intp]
     ) -> npt.NDArray[np.float32]:
         """The three scores of each text; `starts` are the places of the leading separators."""
+        answers = self.answers(codes, starts)
+        # Not a BLAS product: a text's sum must not depend on how many texts stand beside it.
+        scores: npt.NDArray[np.float32] = np.einsum("tf,fk->tk", answers, self._output)
+        return scores
+
+    def answers(
+        self, codes: npt.NDArray[np.uint32], starts: npt.NDArray[np.intp]
+    ) -> npt.NDArray[np.float32]:
+        """How strongly each filter answers to each text, at least 0."""
         letters = self._letters[codes]
         if len(codes) <= _SLICE:
             pooled = self._pool(letters, starts)
         else:
             pooled = self._pool_slices(letters, starts)
-        answers = np.maximum(pooled + self._offsets, 0.0)
-        # Not a BLAS product: a text's sum must not depend on how many texts stand beside it.
-        scores: npt.NDArray[np.float32] = np.einsum("tf,fk->tk", answers, self._output)
-        return scores
+        answers: npt.NDArray[np.float32] = np.maximum(pooled + self._offsets, 0.0)
+        return answers
 
     def _pool_slices(
         self, letters: npt.NDArray[np.int32], starts: npt.NDArray[np.intp]

@@ -28,18 +28,27 @@ class Grams:
     """The n-gram buckets of a joined batch, `rows[n - 1][i]` for the n-gram that begins at i.
 
     A position without a valid n-gram holds `buckets`, the row of zeros behind the table.
-    `starts[t]` is where text t begins (its leading separator); `counts[t]` is its number of
-    valid n-grams.
+    `starts[t]` is where text t begins (its leading separator); `lengths[t]` is its number of
+    characters, `counts[t]` that of its valid n-grams.
     """
 
-    __slots__ = ("codes", "counts", "rows", "starts")
+    __slots__ = ("codes", "counts", "lengths", "rows", "starts")
 
     def __init__(self, joined: str, buckets: int, longest: int = LONGEST_NGRAM) -> None:
         self.codes = codes_of(joined)
         ends = (self.codes == _SEPARATOR_CODE).nonzero()[0]
         self.starts = ends[:-1]
         self.rows = _buckets_of(self.codes, ends, buckets, longest)
-        self.counts = _valid_ngrams(ends[1:] - self.starts - 1, longest)
+        self.lengths = ends[1:] - self.starts - 1
+        self.counts = valid_ngrams(self.lengths, longest)
+
+
+def valid_ngrams(lengths: npt.NDArray[np.intp], longest: int) -> npt.NDArray[np.intp]:
+    """How many n-grams texts of these lengths have: ends included from n = 2 on."""
+    total = lengths.copy()
+    for n in range(2, longest + 1):
+        total += np.maximum(lengths + (3 - n), 0)
+    return np.where(lengths == 0, 0, total)
 
 
 def _buckets_of(
@@ -71,11 +80,3 @@ def _buckets_of(
             row[np.maximum(separators - inside, 0)[1:]] = buckets
         rows.append(row)
     return rows
-
-
-def _valid_ngrams(lengths: npt.NDArray[np.intp], longest: int) -> npt.NDArray[np.intp]:
-    """How many n-grams texts of these lengths have: ends included from n = 2 on."""
-    total = lengths.copy()
-    for n in range(2, longest + 1):
-        total += np.maximum(lengths + (3 - n), 0)
-    return np.where(lengths == 0, 0, total)

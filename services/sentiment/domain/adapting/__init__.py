@@ -1,0 +1,1 @@
+"""How the shipped model learns an account's own stream: a small table beside it."""
