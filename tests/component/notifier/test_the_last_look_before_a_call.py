@@ -194,8 +194,8 @@ async def test_a_look_whose_answer_comes_late_is_good_for_no_call(late_by: int) 
     desk = world.single_sender._desk
     read_campaigns = desk.read_campaigns
 
-    async def answer_late(names: Any) -> Any:
-        found = await read_campaigns(names)
+    async def answer_late(campaigns: Any) -> Any:
+        found = await read_campaigns(campaigns)
         if world.observer.steps[-1:] == ["committed"]:
             world.clock.advance(LOOK_LASTS_MS + late_by)
         return found
