@@ -10,7 +10,9 @@ from services.segmenter.domain.fan import Fan, Memory
 from services.segmenter.domain.rules import CountSpec, KeywordsSpec, Rule, SourceSceneSpec
 from services.segmenter.domain.rules.where import mark_of
 from services.segmenter.domain.tagging import expiry_cause, rules_cause
+from shared.events import MenuClicked, PurchaseMade
 from tests.support.fan_histories import START
+from tests.support.fan_histories import WHO as OF_A_FAN
 
 WHO = ("wechat", "gh_1", "openid-1")
 HOUR, DAY = 3_600_000, 86_400_000
@@ -58,6 +60,37 @@ def test_where_memory_lies_and_how_causes_are_named_is_the_same_in_every_version
     assert SourceSceneSpec.model_validate(scenes).compile().memory_key is None
     assert expiry_cause("wechat:gh_1:a", "active", START) == "a9096e23fb4f9c34cfb715554c75258a"
     assert rules_cause("digest", "wechat:gh_1:a") == "b5db2b07ecbbea1ee420dff6a06e6227"
+
+
+@pytest.mark.parametrize(
+    ("at_least", "remembered"), [(1, 16), (3, 16), (8, 16), (9, 18), (10, 20), (64, 128), (65, 66)]
+)
+def test_twice_as_many_happenings_are_remembered_as_are_asked_for(
+    at_least: int, remembered: int
+) -> None:
+    """Of more than 64 the slots are remembered, in which they are gathered."""
+    rule, fan = counting(at_least=at_least), Fan()
+    moments = [START + number * 4 * HOUR for number in range(140)]
+    for at in moments:
+        assert rule.observe(fan, MenuClicked(menu_key="k", **OF_A_FAN | {"occurred_at": at}))
+    _, missing, _, _, known, amounts = kept(rule, fan)
+    assert (len(known), len(amounts)) == (remembered, remembered if at_least > 64 else 0)
+    if at_least <= 64:
+        assert (missing, list(known)) == (moments[-remembered - 1], moments[-remembered:])
+
+
+@pytest.mark.parametrize(("orders", "remembered"), [(65, 65), (66, 66), (67, 66), (80, 66)])
+def test_the_slots_of_a_window_are_remembered_and_two_more(orders: int, remembered: int) -> None:
+    rule, fan = summing(), Fan()
+    width = -(-7 * DAY // 64)
+    begin = START - START % width
+    for number in range(orders):
+        about = OF_A_FAN | {"occurred_at": begin + number * width}
+        assert rule.observe(fan, PurchaseMade(order_id=str(number), amount_minor=1, **about))
+    ends = tuple(begin + (number + 1) * width - 1 for number in range(orders))
+    _, missing, _, _, moments, amounts = kept(rule, fan)
+    assert (moments, amounts) == (ends[-remembered:], (1,) * remembered)
+    assert missing == (ends[-remembered - 1] if orders > remembered else 0)
 
 
 def test_an_unedited_rule_leaves_its_memory_and_casts_no_doubt() -> None:
