@@ -10,7 +10,7 @@ from services.segmenter.domain.fan import Fan, Memory
 from services.segmenter.domain.rules import CountSpec, KeywordsSpec, Rule, SourceSceneSpec
 from services.segmenter.domain.rules.where import mark_of
 from services.segmenter.domain.tagging import expiry_cause, rules_cause
-from shared.events import MenuClicked, PurchaseMade
+from shared.events import MenuClicked, MessageReceived, PurchaseMade
 from tests.support.fan_histories import START
 from tests.support.fan_histories import WHO as OF_A_FAN
 
@@ -209,6 +209,16 @@ def test_older_memory_of_a_count_began_with_what_was_just_enough() -> None:
     assert kept(rule, fan)[:2] == (0, 0)
 
 
+def test_older_memory_of_a_count_is_found_by_its_conditions() -> None:
+    rule = counting(at_least=2, where={"menu_key": "k"})
+    fan = Fan(memory={"54c3e9484a23c97c": (0, tuple((at, 1) for at in hours(1, 2)))})
+    rule.adopt(fan, WHO, NOW)
+    assert kept(rule, fan)[4:] == (hours(1, 2), ())
+    other = counting(at_least=2, where={"menu_key": "j"})
+    other.adopt(fan, WHO, NOW)
+    assert other.until(fan) == 0
+
+
 def test_older_memory_of_a_sum_keeps_its_amounts() -> None:
     rule = summing()
     width = -(-7 * DAY // 64)
@@ -235,3 +245,18 @@ def test_words_are_taken_over_from_wherever_they_lie_at_their_newest() -> None:
     fan = Fan(memory={"58a24c9366d53f98": (("發票", START),)})
     assert rule.adopt(fan, WHO, NOW) == 0
     assert kept(rule, fan) == (("发票", START),)
+
+
+def test_the_sixteen_words_that_were_written_last_are_remembered() -> None:
+    words = [f"w{number:02}" for number in range(18)]
+    rule, fan = asking(*words), Fan()
+    for hour, word in enumerate(reversed(words)):
+        about = OF_A_FAN | {"occurred_at": START + hour * HOUR}
+        assert rule.observe(fan, MessageReceived(message_type="text", text=word, **about))
+    newest = [(word, START + (17 - number) * HOUR) for number, word in enumerate(words)]
+    assert kept(rule, fan) == tuple(newest[:16])
+    fan = Fan()
+    for hour, word in enumerate(words):
+        about = OF_A_FAN | {"occurred_at": START + hour * HOUR}
+        assert rule.observe(fan, MessageReceived(message_type="text", text=word, **about))
+    assert [word for word, _ in kept(rule, fan)] == words[:1:-1]
