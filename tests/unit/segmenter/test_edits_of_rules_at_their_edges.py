@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from services.segmenter.domain.fan import Fan, Memory
+from services.segmenter.domain.rulebook import RuleBook
 from services.segmenter.domain.rules import CountSpec, KeywordsSpec, Rule, SourceSceneSpec
 from services.segmenter.domain.rules.where import mark_of
 from services.segmenter.domain.tagging import expiry_cause, rules_cause
-from shared.events import MenuClicked, MessageReceived, PurchaseMade
+from shared.events import CommentPosted, MenuClicked, MessageReceived, PurchaseMade
 from tests.support.fan_histories import START
 from tests.support.fan_histories import WHO as OF_A_FAN
 
@@ -31,6 +32,10 @@ def summing(**changes: Any) -> Rule:
 def asking(*words: str) -> Rule:
     line = {"tag": "asked", "kind": "keywords", "any_of": list(words), "for": "9d"}
     return KeywordsSpec.model_validate(line).compile()
+
+
+def wrote(text: str, at: int = START) -> MessageReceived:
+    return MessageReceived(message_type="text", text=text, **OF_A_FAN | {"occurred_at": at})
 
 
 def with_memory(rule: Rule, *memory: Any) -> Fan:
@@ -58,6 +63,10 @@ def test_where_memory_lies_and_how_causes_are_named_is_the_same_in_every_version
     assert asking("价格").memory_key == "6ed5d14e1cdb5420"
     scenes = {"tag": "shop", "kind": "source_scene", "scenes": ["a"]}
     assert SourceSceneSpec.model_validate(scenes).compile().memory_key is None
+    line = {"tag": "asked", "kind": "keywords", "any_of": ["价格"], "for": "9d"}
+    assert RuleBook([KeywordsSpec.model_validate(line)]).digest == (
+        "ce5af2eac9ac393f41828e0c72c94df1"
+    )
     assert expiry_cause("wechat:gh_1:a", "active", START) == "a9096e23fb4f9c34cfb715554c75258a"
     assert rules_cause("digest", "wechat:gh_1:a") == "b5db2b07ecbbea1ee420dff6a06e6227"
 
@@ -251,12 +260,32 @@ def test_the_sixteen_words_that_were_written_last_are_remembered() -> None:
     words = [f"w{number:02}" for number in range(18)]
     rule, fan = asking(*words), Fan()
     for hour, word in enumerate(reversed(words)):
-        about = OF_A_FAN | {"occurred_at": START + hour * HOUR}
-        assert rule.observe(fan, MessageReceived(message_type="text", text=word, **about))
+        assert rule.observe(fan, wrote(word, START + hour * HOUR))
     newest = [(word, START + (17 - number) * HOUR) for number, word in enumerate(words)]
     assert kept(rule, fan) == tuple(newest[:16])
     fan = Fan()
     for hour, word in enumerate(words):
-        about = OF_A_FAN | {"occurred_at": START + hour * HOUR}
-        assert rule.observe(fan, MessageReceived(message_type="text", text=word, **about))
+        assert rule.observe(fan, wrote(word, START + hour * HOUR))
     assert [word for word, _ in kept(rule, fan)] == words[:1:-1]
+
+
+def test_of_more_words_in_one_message_the_first_by_name_are_remembered() -> None:
+    words = [f"w{number:02}" for number in range(18)]
+    rule, fan = asking(*words), Fan()
+    text = " ".join(reversed(words))
+    assert rule.observe(fan, wrote(text))
+    assert [word for word, _ in kept(rule, fan)] == words[:16]
+
+
+def test_words_that_share_a_character_are_both_found() -> None:
+    rule, fan = asking("红包", "包邮", "红"), Fan()
+    assert rule.observe(fan, wrote("红包邮"))
+    assert {word for word, _ in kept(rule, fan)} == {"红包", "包邮", "红"}
+
+
+def test_what_is_written_in_a_comment_is_no_message() -> None:
+    rule, fan = asking("价格"), Fan()
+    about = OF_A_FAN | {"occurred_at": START}
+    comment = CommentPosted(article="1", comment_id="2", text="价格", **about)
+    assert not rule.observe(fan, comment)
+    assert fan.memory == {}
