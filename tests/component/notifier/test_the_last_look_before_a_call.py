@@ -12,6 +12,7 @@ from services.notifier.domain import records
 from services.notifier.domain.fan import Fan, prefer
 from services.notifier.domain.pushes import PushState
 from services.notifier.domain.reactions import CallOutcome, Receipt
+from services.notifier.loops.last_look import LOOK_LASTS_MS
 from services.notifier.loops.single import SingleSender
 from shared.errors import TransientError
 from shared.events import IncidentOpened
@@ -179,6 +180,31 @@ async def test_a_store_that_is_away_at_the_last_look_means_no_call() -> None:
     await world.loop.step()
     assert not world.single.calls
     world.observer.step = reach  # type: ignore[method-assign] # it is back
+    await world.run()
+    assert len(world.single.calls) == 1
+    world.check_books()
+
+
+@pytest.mark.parametrize("late_by", [0, 1])
+async def test_a_look_whose_answer_comes_late_is_good_for_no_call(late_by: int) -> None:
+    world = World()
+    await world.campaign()
+    await write(world)
+    await world.tag("f1", "new")
+    desk = world.single_sender._desk
+    read_campaigns = desk.read_campaigns
+
+    async def answer_late(campaigns: Any) -> Any:
+        found = await read_campaigns(campaigns)
+        if world.observer.steps[-1:] == ["committed"]:
+            world.clock.advance(LOOK_LASTS_MS + late_by)
+        return found
+
+    desk.read_campaigns = answer_late  # type: ignore[method-assign] # a slow store
+    await world.loop.step()
+    assert len(world.single.calls) == (0 if late_by else 1)
+    desk.read_campaigns = read_campaigns  # type: ignore[method-assign] # as before
+    world.clock.advance(2_000)
     await world.run()
     assert len(world.single.calls) == 1
     world.check_books()

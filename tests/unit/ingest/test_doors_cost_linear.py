@@ -13,6 +13,7 @@ from services.ingest.handlers.webhooks import to_record
 from services.ingest.ports import Request
 from services.ingest.routes import read_query
 from shared.platforms.wechat import messages
+from shared.platforms.wechat.crypto import MessageCipher
 from tests.support.cost import JSON_INPUTS, TEXT_INPUTS, XML_INPUTS, cost_of
 from tests.support.platform_pushes import (
     NOW,
@@ -77,10 +78,11 @@ def test_a_query_costs_its_length(name: str) -> None:
 
 
 def test_nothing_is_read_before_it_is_known_to_be_genuine(monkeypatch: pytest.MonkeyPatch) -> None:
-    def too_early(_body: bytes) -> Any:
+    def too_early(*_: object) -> Any:
         raise AssertionError
 
     monkeypatch.setattr(messages, "read", too_early)
+    monkeypatch.setattr(MessageCipher, "decrypt", too_early)
     door, genuine = wechat_door(), sealed_request(text_xml())
     forged = Request({**genuine.query, "msg_signature": "0" * 40}, {}, genuine.body)
     assert door.read(forged, NOW) is Refusal.BAD_SIGNATURE

@@ -41,6 +41,8 @@ def wrote(text: str, at: int = AT) -> MessageReceived:
         ("红包abc", "红包abc", True),
         ("红包abc", "红包abcd", False),
         ("红包abc", "领红包abc啦", True),
+        ("vip红", "vip红a", True),
+        ("红v", "红va", False),
         ("vip", "我是vip吗", True),
         ("vip", "vip", True),
         ("vip", "viper", False),
