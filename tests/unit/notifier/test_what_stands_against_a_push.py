@@ -131,6 +131,22 @@ def test_a_campaign_has_its_time(changes: dict[str, Any], verdict: Verdict) -> N
 
 
 @pytest.mark.parametrize(
+    ("after_noon", "verdict"),
+    [
+        (-12 * HOUR_MS - 1, Hold("not_yet", NOON - 12 * HOUR_MS, NOON - 12 * HOUR_MS)),
+        (-12 * HOUR_MS, Send(DebitKind.MESSAGE)),
+        (12 * HOUR_MS - 1, Send(DebitKind.MESSAGE)),
+        (12 * HOUR_MS, Drop("period_over")),
+    ],
+)
+def test_a_repeat_goes_from_the_first_millisecond_of_its_day_to_the_last(
+    after_noon: int, verdict: Verdict
+) -> None:
+    row, daily = replace(ROW, created_at=NOON), replace(CAMPAIGN, repeat=Repeat.DAY)
+    assert decided(row=row, campaign=daily, now=NOON + after_noon) == verdict
+
+
+@pytest.mark.parametrize(
     ("facts", "reason"),
     [
         ({"opted_out": True}, "opted_out"),

@@ -15,6 +15,7 @@ from services.sentiment.domain.incidents.history import (
     hours_to_fold,
 )
 from services.sentiment.domain.incidents.incident import Status
+from services.sentiment.domain.incidents.judgement import got_worse
 from services.sentiment.domain.incidents.usual import HOUR_MS, Usual
 from services.sentiment.domain.paging import links
 from services.sentiment.domain.paging.escalation import (
@@ -78,6 +79,34 @@ def test_word_of_an_end_names_what_ended_and_when(status: Status, action: str, a
     assert (page.incident, page.account) == (over.id, over.account)
     by_itself = incident(status="resolved", resolved_at=NOON + 9)
     assert [page.action for page in wanted_pages(by_itself, BOTH, ["robot"])] == ["resolve"]
+
+
+def test_each_round_has_words_of_its_own() -> None:
+    def word(number: int) -> str:
+        taken = incident(status="acknowledged", acknowledged_at=NOON + 5, round=number)
+        (page,) = wanted_pages(taken, BOTH, ["robot"])
+        assert (page.step, page.round) == (number, number)
+        return page.id
+
+    assert len({word(number) for number in range(3)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("known", "now", "worse"),
+    [
+        ((1, 10), (2, 10), True),
+        ((2, 10), (3, 10), True),
+        ((2, 10), (2, 10), False),
+        ((3, 10), (2, 10), False),
+        ((0, 10), (1, 10), False),
+        ((2, 10), (2, 19), False),
+        ((2, 10), (2, 20), True),
+    ],
+)
+def test_worse_is_graver_from_severe_on_or_many_times_the_people(
+    known: tuple[int, int], now: tuple[int, int], *, worse: bool
+) -> None:
+    assert got_worse(known, now, 2.0) is worse
 
 
 def encode(raw: bytes) -> str:
