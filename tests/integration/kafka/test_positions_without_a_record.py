@@ -13,7 +13,7 @@ from tests.support.crash_books import read_raw
 
 pytestmark = pytest.mark.real
 
-WAIT_S = 60.0
+WAIT_S = 180.0  # the log compacts when it finds the time
 
 
 async def until(condition: Callable[[], Awaitable[bool]] | Callable[[], bool]) -> None:
