@@ -21,13 +21,20 @@ class Bell:
 
     async def rest(self, seconds: float) -> bool:
         """Wait until it rings, at most so long; whether it rang."""
-        try:
-            async with asyncio.timeout(max(seconds, 0.0)):
-                await self._rung.wait()
-        except TimeoutError:
-            return False
-        self._rung.clear()
-        return True
+        is_rung = await rung_within(self._rung, seconds)
+        if is_rung:
+            self._rung.clear()
+        return is_rung
+
+
+async def rung_within(bell: asyncio.Event, seconds: float) -> bool:
+    """Wait for the bell, at most so long; whether it rang. Whoever waits clears it."""
+    try:
+        async with asyncio.timeout(max(seconds, 0.0)):
+            await bell.wait()
+    except TimeoutError:
+        return False
+    return True
 
 
 def spread(seconds: float) -> float:

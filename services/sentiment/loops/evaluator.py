@@ -23,13 +23,13 @@ from services.sentiment.domain.incidents.judgement import Thresholds
 from services.sentiment.domain.incidents.usual import HOUR_MS, Prior
 from services.sentiment.domain.incidents.windows import Volume
 from services.sentiment.loops.leases import AccountLeases
-from services.sentiment.loops.waiting import rung_within, spread
 from services.sentiment.ports import CommentBook, Counters, IncidentObserver
 from shared.errors import FanEngagementError
 from shared.events import IncidentEvent
 from shared.kafka.handler import Change
 from shared.kafka.writer import DocumentWriter
 from shared.store.ports import GuardedStore
+from shared.waiting import rung_within, spread
 
 BUSY_S = 0.5
 """Between two looks at the bells while comments come."""

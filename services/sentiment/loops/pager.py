@@ -34,7 +34,6 @@ from services.sentiment.loops.caller import Caller
 from services.sentiment.loops.dispatcher import Dispatcher
 from services.sentiment.loops.leases import RENEW_S, AccountLeases
 from services.sentiment.loops.looks import NEVER, Looks
-from services.sentiment.loops.waiting import rung_within, spread
 from services.sentiment.ports import (
     AlertChannel,
     CommentBook,
@@ -46,6 +45,7 @@ from shared.errors import FanEngagementError
 from shared.events import IncidentEvent
 from shared.kafka.handler import Change
 from shared.kafka.writer import DocumentWriter
+from shared.waiting import rung_within, spread
 
 IDLE_S = 5.0
 """Between two looks at rest: only what other processes left needs them."""
